@@ -1,0 +1,1 @@
+"""Move a face onto a template."""

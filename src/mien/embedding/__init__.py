@@ -1,0 +1,1 @@
+"""Turn a face into a direction, and compare directions."""

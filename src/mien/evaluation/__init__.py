@@ -1,0 +1,1 @@
+"""Floor 4: the protocols and metrics of the field."""

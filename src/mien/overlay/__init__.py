@@ -1,0 +1,1 @@
+"""Draw findings onto a picture."""

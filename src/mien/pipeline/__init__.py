@@ -1,0 +1,1 @@
+"""Floor 3: verbs. The only place where rooms meet."""

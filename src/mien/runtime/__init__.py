@@ -1,0 +1,1 @@
+"""Floor 1: the only importer of the inference engines."""

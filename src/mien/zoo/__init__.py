@@ -1,0 +1,1 @@
+"""Floor 1: model cards and the model store."""
