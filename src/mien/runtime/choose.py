@@ -1,0 +1,165 @@
+"""Which engine and arithmetic to use for a network on this machine: measured once, remembered, explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import DependencyMissing, ModelError
+from mien.core.modelcard import ModelCard
+from mien.runtime import litert_engine, onnxruntime_engine, openvino_engine
+from mien.runtime.engine import Choice, Engine, Outputs
+from mien.runtime.machine import cores, processor
+
+ENGINES: Mapping[str, Engine] = {
+    "openvino": openvino_engine,
+    "onnxruntime": onnxruntime_engine,
+    "litert": litert_engine,
+}
+SECONDS_A_CANDIDATE = 0.4
+PROBE_SIDES = (480, 640)  # height, width of the probe for a network that takes any size
+MIN_AGREEMENT = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The way a network is run here, and why.
+
+    milliseconds: one picture, one stream over all cores, for each way that was measured.
+    refused: the ways that were not taken for another reason than speed.
+    """
+
+    choice: Choice
+    why: str
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def candidates(card: ModelCard) -> list[Choice]:
+    """List the ways to run this card here; `MIEN_ENGINE` and `MIEN_PRECISION` narrow the list."""
+    offers = [choice for engine in ENGINES.values() for choice in engine.offers(card)]
+    if not offers:
+        raise DependencyMissing(
+            f"nothing installed here can run {card.name} (format {card.format}): "
+            + (
+                "pip install openvino or ai-edge-litert"
+                if card.format == "tflite"
+                else "pip install onnxruntime"
+            )
+        )
+    engine, precision = os.environ.get("MIEN_ENGINE"), os.environ.get("MIEN_PRECISION")
+    asked = [
+        choice
+        for choice in offers
+        if engine in (None, "", choice.engine) and precision in (None, "", choice.precision)
+    ]
+    if not asked:
+        raise ModelError(
+            f"MIEN_ENGINE={engine or ''} MIEN_PRECISION={precision or ''} leaves no way to run {card.name}; "
+            f"possible here: {', '.join(map(str, offers))}"
+        )
+    return asked
+
+
+def choose(card: ModelCard, data: bytes, notebook: Path | None) -> Decision:
+    """Pick the fastest way to run the network; ``notebook`` is the JSON file that remembers measurements."""
+    ways = candidates(card)
+    if len(ways) == 1:
+        return Decision(ways[0], "the only way to run it here")
+    key = _key(card, ways)
+    notes = _read(notebook)
+    known = notes.get(key)
+    if known is None:
+        known = _measure(card, data, ways)
+        _write(notebook, {**notes, key: known})
+    milliseconds = {name: value for name, value in known.items() if isinstance(value, float)}
+    refused = {name: value for name, value in known.items() if isinstance(value, str)}
+    if not milliseconds:
+        raise ModelError(
+            f"no engine here runs {card.name}: {'; '.join(f'{k}: {v}' for k, v in refused.items())}"
+        )
+    best = min(milliseconds, key=lambda name: milliseconds[name])
+    choice = next(way for way in ways if str(way) == best)
+    return Decision(choice, "the fastest of those measured on this machine", milliseconds, refused)
+
+
+def _key(card: ModelCard, ways: Sequence[Choice]) -> str:
+    versions = sorted({f"{way.engine} {ENGINES[way.engine].version()}" for way in ways})
+    listed = ",".join(map(str, ways))
+    return f"{card.name} {card.sha256[:16]} | {processor()} ×{cores()} | {' '.join(versions)} | {listed}"
+
+
+def _probe(card: ModelCard) -> NDArray[np.uint8]:
+    how = card.preprocess
+    shape = (1, how.height or PROBE_SIDES[0], how.width or PROBE_SIDES[1], 3)
+    rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]]
+    waves = 127 + 80 * np.sin(rows / 9)[..., None] * np.cos(columns / 7)[..., None] * [1.0, 0.8, 0.6]
+    return np.asarray(waves[None], np.uint8)
+
+
+def _measure(card: ModelCard, data: bytes, ways: Sequence[Choice]) -> dict[str, float | str]:
+    probe = _probe(card)
+    found: dict[str, float | str] = {}
+    reference: Outputs | None = None
+    for way in sorted(ways, key=lambda way: way.precision != "fp32"):
+        try:
+            network = ENGINES[way.engine].compile(card, data, way, 1)
+            answer = network.run(probe)
+        except ModelError as error:
+            found[str(way)] = str(error)
+            continue
+        reference = reference if reference is not None else answer
+        agreement = _agreement(reference, answer)
+        if agreement < MIN_AGREEMENT:
+            found[str(way)] = f"its answer differs from the first engine's (cosine {agreement:.3f})"
+            continue
+        best, start = float("inf"), time.perf_counter()
+        while time.perf_counter() - start < SECONDS_A_CANDIDATE:
+            before = time.perf_counter()
+            network.run(probe)
+            best = min(best, time.perf_counter() - before)
+        found[str(way)] = round(best * 1e3, 3)
+    return found
+
+
+def _agreement(reference: Outputs, answer: Outputs) -> float:
+    """Cosine between all outputs as one vector; engines may name and order outputs differently."""
+    same_names = reference.keys() == answer.keys()
+
+    def flat(outputs: Outputs) -> NDArray[np.float64]:
+        order = sorted(outputs, key=lambda name: name if same_names else str(outputs[name].size).zfill(9))
+        return np.concatenate([outputs[name].ravel().astype(np.float64) for name in order])
+
+    a, b = flat(reference), flat(answer)
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return 0.0
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
+
+
+def _read(notebook: Path | None) -> dict[str, dict[str, float | str]]:
+    if notebook is None or not notebook.is_file():
+        return {}
+    try:
+        notes = json.loads(notebook.read_text())
+    except (OSError, ValueError):
+        return {}  # a lost notebook costs one more measurement, nothing else
+    return notes if isinstance(notes, dict) else {}
+
+
+def _write(notebook: Path | None, notes: Mapping[str, Mapping[str, float | str]]) -> None:
+    if notebook is None:
+        return
+    fresh = notebook.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        notebook.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(notes, indent=1, ensure_ascii=False))
+        os.replace(fresh, notebook)
+    except OSError:
+        fresh.unlink(missing_ok=True)  # a read-only cache: measured again next time

@@ -1,0 +1,85 @@
+"""ONNX Runtime: runs wherever it installs, and on GPUs. The only importer of onnxruntime."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import ModelCorrupt
+from mien.core.modelcard import ModelCard
+from mien.runtime.engine import Choice, Outputs
+from mien.runtime.machine import cores
+from mien.runtime.onnxwire import free_sizes
+from mien.runtime.preprocess import to_network_input
+
+GPU_PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "DmlExecutionProvider")
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+
+
+def version() -> str | None:
+    for name in DISTRIBUTIONS:
+        try:
+            return installed(name)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def offers(card: ModelCard) -> list[Choice]:
+    if version() is None or card.format not in ("onnx", "dlib") or "fp32" not in card.precisions:
+        return []
+    import onnxruntime
+
+    present = onnxruntime.get_available_providers()
+    gpus = [Choice("onnxruntime", "fp32", name) for name in GPU_PROVIDERS if name in present]
+    return [*gpus, Choice("onnxruntime", "fp32", "CPU")]
+
+
+class OnnxRuntimeNetwork:
+    """An inference session; ONNX Runtime allows concurrent calls of one session."""
+
+    def __init__(self, session: Any, card: ModelCard) -> None:
+        self._session = session
+        self._preprocess = card.preprocess
+        self._input = session.get_inputs()[0].name
+        self._names = [output.name for output in session.get_outputs()]
+
+    def run(self, pixels: NDArray[np.uint8]) -> Outputs:
+        values = self._session.run(None, {self._input: to_network_input(pixels, self._preprocess)})
+        return {name: value.astype(np.float32) for name, value in zip(self._names, values, strict=True)}
+
+
+def _freed(card: ModelCard, data: bytes) -> bytes:
+    """Free the batch, or the picture's size: a network of free size is fed one picture at a time."""
+    how = card.preprocess
+    free = how.width is None or how.height is None
+    sizes: dict[str, int | str] = {
+        "N": 1 if free else "n",
+        "C": 3,
+        "H": how.height or "h",
+        "W": how.width or "w",
+    }
+    return free_sizes(data, tuple(sizes[axis] for axis in how.layout.upper()))
+
+
+def compile(card: ModelCard, data: bytes, choice: Choice, streams: int) -> OnnxRuntimeNetwork:
+    """Compile; several streams share the cores, since each call brings its own thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = max(1, cores() // streams)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers = [choice.provider if choice.provider != "CPU" else "CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(_freed(card, data), options, providers=providers)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelCorrupt(
+            f"ONNX Runtime cannot read {card.file} ({reason}): check it with `mien models verify {card.name}`"
+        ) from error
+    return OnnxRuntimeNetwork(session, card)

@@ -1,0 +1,145 @@
+"""The engines agree with arithmetic done by hand, and with each other."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.runtime.conftest import CardFor, build_quarters
+
+from mien.core.errors import ModelCorrupt, ModelError, ShapeError
+from mien.core.modelcard import Preprocess
+from mien.runtime import choose as choosing
+from mien.runtime import openvino_engine
+from mien.runtime.choose import ENGINES, candidates, choose
+from mien.runtime.engine import Choice
+from mien.runtime.session import open_network
+
+PIXELS = np.random.default_rng(5).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+
+
+def by_hand(pixels: np.ndarray, how: Preprocess) -> np.ndarray:
+    channels = pixels[..., ::-1] if how.colour == "bgr" else pixels
+    scaled = (channels.astype(np.float64) - how.mean) / how.std
+    quarters = scaled.reshape(len(pixels), 2, 4, 2, 4, 3).mean(axis=(2, 4))
+    return np.asarray(2 * quarters.transpose(0, 3, 1, 2))
+
+
+@pytest.fixture(params=["openvino", "onnxruntime"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("MIEN_ENGINE", request.param)
+    monkeypatch.setenv("MIEN_PRECISION", "fp32")
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Preprocess(8, 8),
+        Preprocess(8, 8, colour="bgr"),
+        Preprocess(8, 8, mean=(10.0, 20.0, 30.0), std=(2.0, 4.0, 8.0)),
+        Preprocess(8, 8, colour="bgr", mean=(10.0, 20.0, 30.0), std=(2.0, 4.0, 8.0)),
+    ],
+)
+def test_every_engine_applies_the_card_as_written(
+    engine: str, how: Preprocess, quarters: bytes, card_for: CardFor
+) -> None:
+    network = open_network(card_for(quarters, how), quarters)
+    assert network.decision.choice.engine == engine
+    np.testing.assert_allclose(network.run(PIXELS)["y"], by_hand(PIXELS, how), rtol=1e-5)
+
+
+def test_a_network_of_free_size_takes_any_multiple_of_its_stride(engine: str, card_for: CardFor) -> None:
+    data = build_quarters()
+    network = open_network(card_for(data, Preprocess(None, None, stride=4)), data)
+    pixels = np.full((1, 16, 24, 3), 7, np.uint8)
+    np.testing.assert_allclose(network.run(pixels)["y"], np.full((1, 3, 4, 6), 14.0), rtol=1e-6)
+
+
+def test_pixels_of_another_size_are_refused_with_the_size_wanted(quarters: bytes, card_for: CardFor) -> None:
+    network = open_network(card_for(quarters), quarters)
+    with pytest.raises(ShapeError, match=r"\(N, 8, 8, 3\) uint8, not \(1, 9, 8, 3\)"):
+        network.run(np.zeros((1, 9, 8, 3), np.uint8))
+
+
+def test_threads_sharing_a_network_get_their_own_answers(
+    engine: str, quarters: bytes, card_for: CardFor
+) -> None:
+    network = open_network(card_for(quarters), quarters, streams=2)
+    wrong: list[int] = []
+
+    def ask(value: int) -> None:
+        pixels = np.full((1, 8, 8, 3), value, np.uint8)
+        for _ in range(50):
+            if not np.allclose(network.run(pixels)["y"], 2 * value):
+                wrong.append(value)
+
+    threads = [threading.Thread(target=ask, args=(value,)) for value in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_bytes_that_are_no_network_are_a_corrupt_model(engine: str, card_for: CardFor) -> None:
+    with pytest.raises(ModelCorrupt, match="mien models"):
+        open_network(card_for(b"\x3a\x03abc"), b"\x3a\x03abc")
+
+
+def test_the_choice_is_measured_once_and_remembered(
+    tmp_path: Path, quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "SECONDS_A_CANDIDATE", 0.01)
+    notebook = tmp_path / "cache" / "engines.json"
+    first = choose(card_for(quarters), quarters, notebook)
+    assert len(first.milliseconds) >= 2
+    assert first.milliseconds[str(first.choice)] == min(first.milliseconds.values())
+    assert len(json.loads(notebook.read_text())) == 1
+    monkeypatch.setattr(choosing, "_measure", lambda *_: pytest.fail("measured again"))
+    assert choose(card_for(quarters), quarters, notebook) == first
+
+
+def test_a_damaged_notebook_costs_a_measurement_and_nothing_else(
+    tmp_path: Path, quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "SECONDS_A_CANDIDATE", 0.01)
+    notebook = tmp_path / "engines.json"
+    notebook.write_text("{ not json")
+    assert choose(card_for(quarters), quarters, notebook).milliseconds
+    json.loads(notebook.read_text())
+
+
+def test_an_arithmetic_that_changes_the_answer_is_not_taken_however_fast(
+    quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong:
+        def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+            return {"y": -np.ones((1, 3, 2, 2), np.float32)}
+
+    real = openvino_engine.compile
+
+    def compile_wrongly(card: object, data: bytes, choice: Choice, streams: int) -> object:
+        return Wrong() if choice.precision == "bf16" else real(card, data, choice, streams)  # type: ignore[arg-type]  # card is a ModelCard
+
+    monkeypatch.setattr(choosing, "SECONDS_A_CANDIDATE", 0.01)
+    monkeypatch.setattr(openvino_engine, "compile", compile_wrongly)
+    monkeypatch.setattr(openvino_engine, "offers", lambda _: [Choice("openvino"), Choice("openvino", "bf16")])
+    decision = choose(card_for(quarters, precisions=("fp32", "bf16")), quarters, None)
+    assert decision.choice.precision == "fp32"
+    assert "differs" in decision.refused["openvino bf16 on CPU"]
+
+
+def test_an_override_that_leaves_nothing_says_what_is_possible(
+    quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_ENGINE", "tensorrt")
+    with pytest.raises(ModelError, match="possible here: openvino fp32 on CPU"):
+        candidates(card_for(quarters))
+
+
+def test_every_engine_states_its_version_or_its_absence() -> None:
+    assert all(engine.version() is None or engine.version() for engine in ENGINES.values())
