@@ -1,0 +1,1 @@
+"""Readers of evaluation protocols: one file a format, each yields cases."""
