@@ -94,8 +94,8 @@ def test_a_share_that_is_a_whole_number_of_pairs_is_not_lost_to_rounding() -> No
 def test_no_smaller_threshold_keeps_the_rate(impostor: Scores, wanted: float) -> None:
     threshold = threshold_at_fmr(impostor, wanted)
     assert fmr_at(impostor, threshold) <= wanted * (1 + 1e-9)
-    below = np.nextafter(threshold, -np.inf)
-    assert np.isneginf(below) or fmr_at(impostor, below) > wanted
+    if threshold > np.finfo(np.float64).min:
+        assert fmr_at(impostor, np.nextafter(threshold, -np.inf)) > wanted
 
 
 def test_a_rate_that_the_sample_cannot_show_is_marked() -> None:
@@ -129,13 +129,13 @@ def test_a_monotone_change_of_the_scores_changes_nothing(genuine: Scores, impost
 @given(
     st.integers(4, 40).flatmap(lambda n: st.tuples(arrays(np.float64, n, elements=coarse), arrays(bool, n)))
 )
-def test_the_accuracy_survives_monotone_changes_and_reordering(
+def test_the_accuracy_survives_shift_scale_and_reordering(
     data: tuple[Scores, NDArray[np.bool_]],
 ) -> None:
     scores, same = data
     fold = np.arange(len(scores)) % 4
     accuracy = fold_accuracy(scores, same, fold)
-    assert fold_accuracy(np.exp(3 * scores), same, fold).mean == accuracy.mean
+    assert fold_accuracy(8 * scores - 4, same, fold).mean == accuracy.mean
     order = np.random.default_rng(0).permutation(len(scores))
     assert fold_accuracy(scores[order], same[order], fold[order]) == accuracy
 
@@ -151,10 +151,10 @@ def test_no_threshold_beats_the_best(data: tuple[Scores, NDArray[np.bool_]]) -> 
 
 
 def test_of_equally_good_thresholds_the_middle_one_is_taken() -> None:
-    # 0.3, 0.5 and 0.7 (all genuine above one impostor block) cannot tie; repeated mistakes make them.
+    # One mistake each at thresholds below 0.3, 0.5 and 0.7.
     scores = np.array([0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     same = np.array([False, True, False, True, False, True, True])
-    assert best_threshold(scores, same) == 0.5
+    assert best_threshold(scores, same) == pytest.approx(0.45)
 
 
 def test_nothing_matches_when_everybody_is_a_stranger() -> None:
@@ -162,11 +162,11 @@ def test_nothing_matches_when_everybody_is_a_stranger() -> None:
 
 
 def test_the_fold_under_test_has_no_say_in_its_threshold() -> None:
-    # Fold 0 alone would choose 0.9; the others choose 0.5 and get half of fold 0 wrong.
+    # Fold 0 alone would choose 0.75; the others choose 0.35 and get half of fold 0 wrong.
     scores = np.array([0.6, 0.9, 0.2, 0.5, 0.2, 0.5])
     same = np.array([False, True] * 3)
     result = fold_accuracy(scores, same, np.array([0, 0, 1, 1, 2, 2]))
-    assert result.folds[0].threshold == 0.5
+    assert result.folds[0].threshold == 0.35
     assert result.folds[0].accuracy == 0.5
     assert [fold.accuracy for fold in result.folds[1:]] == [1.0, 1.0]
 

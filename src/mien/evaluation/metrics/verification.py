@@ -141,11 +141,11 @@ def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
     """Find the threshold that decides most pairs rightly.
 
     scores: (N,).    same: (N,) bool.
-    Candidates are the finite scores themselves, and +inf (no pair matches). Of several equally good ones the
-    middle is taken, the lower of the middle two: a rule that no monotone change of the scores can move.
+    Candidates lie half-way between neighbouring finite scores; besides, the smallest finite score (all pairs
+    match) and +inf (none does). Of several equally good ones the middle is taken, the lower of two.
 
-    >>> best_threshold([0.1, 0.4, 0.7, 0.9], [False, False, True, True])
-    0.7
+    >>> best_threshold([0.1, 0.4, 0.6, 0.9], [False, False, True, True])
+    0.5
     """
     values, mates = checked_pairs(scores, same)
     order = np.argsort(-values, kind="stable")
@@ -157,7 +157,10 @@ def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
     best = candidates[right[candidates] == right[candidates].max()]
     # Thresholds descend with the number of matches, so the lower of the middle two is the later one.
     matches = int(best[len(best) // 2])
-    return float(values[matches - 1]) if matches else float("inf")
+    if matches == 0:
+        return float("inf")
+    below = values[matches] if matches < len(values) else -np.inf
+    return float((values[matches - 1] + below) / 2 if np.isfinite(below) else values[matches - 1])
 
 
 @dataclass(frozen=True, slots=True)
