@@ -31,12 +31,13 @@ class Preprocess:
 class Source:
     """One place that carries the file.
 
-    kind "url": ``location`` is the publisher's address.
+    kind "url": ``location`` is the publisher's address (https); with ``path``, of a zip that holds the file.
     kind "wheel" or "sdist": ``location`` is ``package==version`` on the Python package index and ``path``
         the file inside it; the archive is read, never installed, imported or run.
+    kind "file": ``location`` is a path on this machine: a user's own file beside its own card.
     """
 
-    kind: Literal["url", "wheel", "sdist"]
+    kind: Literal["url", "wheel", "sdist", "file"]
     location: str
     path: str | None = None
 
@@ -45,8 +46,10 @@ class Source:
 class ModelCard:
     """One weight file.
 
-    sha256: of the publisher's bytes, in hex; checked before any of them is interpreted.
-    size: bytes.
+    sha256: of the publisher's bytes, in hex; checked before any of them is interpreted. Empty where nobody
+        has pinned it yet: such a card is listed, but its file is neither fetched nor loaded until the user
+        pins it (``mien models import FILE --as NAME``).
+    size: bytes; 0 where it is not pinned.
     commercial: whether the licence allows commercial use.
     dimension: length of the embedding, for task "embed".
     template: alignment template that the network wants, for tasks fed with an `AlignedFace`.
@@ -70,3 +73,8 @@ class ModelCard:
     precisions: tuple[Precision, ...] = ("fp32",)
     notes: str = ""
     measured: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether we know which bytes the file must have."""
+        return bool(self.sha256)
