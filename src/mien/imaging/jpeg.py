@@ -146,7 +146,7 @@ def decode_jpeg(header: JpegHeader, factor: int) -> Pixels:
     turbo = _turbo()
     if turbo is None or header.components == 4:
         return _decode_with_pillow(header, factor)
-    stored = _decode_with_turbo(turbo, header.payload, factor)
+    stored = _decode_with_turbo(turbo, header, factor)
     return np.ascontiguousarray(upright(stored, header.orientation))
 
 
@@ -160,18 +160,26 @@ def _turbo() -> ModuleType | None:
     return module
 
 
-def _decode_with_turbo(turbo: ModuleType, payload: bytes, factor: int) -> Pixels:
+def _decode_with_turbo(turbo: ModuleType, header: JpegHeader, factor: int) -> Pixels:
+    """Decode as stored; a second time, leniently, where the only complaint costs no pixel."""
+    size = (-(-header.height // factor), -(-header.width // factor))
     try:
-        pixels: Pixels = turbo.decode_jpeg(payload, "RGB", min_factor=factor, strict=True)
+        pixels = _turbo_pixels(turbo, header.payload, size, strict=True)
     except Exception as error:
         if not any(phrase in str(error) for phrase in _HARMLESS):
             raise damaged("JPEG", str(error)) from error
-    else:
-        return pixels
-    try:
-        pixels = turbo.decode_jpeg(payload, "RGB", min_factor=factor, strict=False)
-    except Exception as error:
-        raise damaged("JPEG", str(error)) from error
+        try:
+            pixels = _turbo_pixels(turbo, header.payload, size, strict=False)
+        except Exception as second:
+            raise damaged("JPEG", str(second)) from second
+    if pixels.shape != (*size, 3):
+        raise damaged("JPEG", "its size is said twice")
+    return pixels
+
+
+def _turbo_pixels(turbo: ModuleType, payload: bytes, size: tuple[int, int], strict: bool) -> Pixels:
+    """Ask for the smallest scale that gives at least ``size``: one of libjpeg's gives just that."""
+    pixels: Pixels = turbo.decode_jpeg(payload, "RGB", min_height=size[0], min_width=size[1], strict=strict)
     return pixels
 
 

@@ -50,7 +50,7 @@ def warp_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int], *, antial
 
 def _shrinking(inverse: Matrix) -> int:
     """How many picture pixels fall on one crop pixel, along one side, rounded down."""
-    return max(int(math.sqrt(abs(np.linalg.det(inverse[:, :2])))), 1)
+    return max(int(math.sqrt(abs(np.linalg.det(inverse[:, :2]))) + 1e-6), 1)
 
 
 def _cut(pixels: Pixels, left: int, top: int, right: int, bottom: int) -> Pixels:
@@ -78,7 +78,7 @@ def invert_affine(matrix: Matrix) -> NDArray[np.float64]:
     determinant = a * d - b * c
     if determinant == 0 or not math.isfinite(determinant):
         raise InputError("the affine matrix cannot be inverted: pass one whose first two columns differ")
-    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    a, b, c, d = d / determinant, (0.0 - b) / determinant, (0.0 - c) / determinant, a / determinant
     return np.array([[a, b, 0.0 - a * x - b * y], [c, d, 0.0 - c * x - d * y]])
 
 

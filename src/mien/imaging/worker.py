@@ -87,6 +87,7 @@ class DecodeWorker:
     def _running(self) -> subprocess.Popen[bytes]:
         """The process; a new one where there is none, it died, or this process is a fork of its owner."""
         if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
+            self._stop()
             paths = [os.path.abspath(path) for path in sys.path]
             command = [sys.executable, "-I", "-c", _START, f"{self._memory}:{self._seconds}", *paths]
             self._process = subprocess.Popen(
@@ -102,10 +103,11 @@ class DecodeWorker:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
+        if process is None:
             return
-        process.kill()
-        process.wait()
+        if self._owner == os.getpid():
+            process.kill()
+            process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 _close(pipe)
