@@ -9,10 +9,14 @@ _TRUE = {"1", "true", "yes", "on"}
 
 
 def models_folder() -> Path:
-    """The models folder: ``MIEN_MODELS``, or ``mien/models`` in the platform's cache. Does not create it."""
-    chosen = os.environ.get("MIEN_MODELS")
-    if chosen:
+    """The models folder, which is not created here.
+
+    ``MIEN_MODELS``, or ``models`` in ``MIEN_CACHE``, or ``mien/models`` in the platform's cache folder.
+    """
+    if chosen := os.environ.get("MIEN_MODELS"):
         return Path(chosen).expanduser()
+    if cache := os.environ.get("MIEN_CACHE"):
+        return Path(cache).expanduser() / "models"
     import platformdirs
 
     return platformdirs.user_cache_path("mien", appauthor=False) / "models"
