@@ -18,6 +18,7 @@ from tests.zoo.tiny import make_card
 from mien.core.errors import InputError, MienError, ModelError
 from mien.zoo import registry, store, transfer
 
+NUMPY_OBJECTS = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(128)
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 
@@ -67,10 +68,7 @@ def hostile(marker: Path) -> dict[str, bytes]:
         "nested.pth": pickle.dumps({"state_dict": [run]}),
         "old-torch.pt": pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(system),
         "torch.pth": torch_like + pickle.dumps(system),
-        "weights.npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(
-            128
-        )
-        + pickle.dumps(system),
+        "weights.npy": NUMPY_OBJECTS + pickle.dumps(system),
         "slip.zip": _zip(UP__UP__slipped=b"x", **{"manifest.json": b"{}"}),
         "absolute.zip": _zip(__slipped=b"x"),
         "link.zip": _zip_link("/etc/passwd"),
