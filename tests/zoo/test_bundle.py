@@ -31,7 +31,7 @@ def members(path: Path) -> Members:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def rewrite(path: Path, change: Callable[[Members], None], method: int = zipfile.ZIP_STORED) -> Path:
+def rewrite(path: Path, change: Callable[[Members], object], method: int = zipfile.ZIP_STORED) -> Path:
     kept = members(path)
     change(kept)
     with zipfile.ZipFile(path, "w", method) as archive:
