@@ -21,7 +21,7 @@ Looking in indexes: https://m.invalid/simple
   Found link https://m.invalid/a/tiny_model-0.9-py3-none-any.whl (from x), version: 0.9
   Skipping link: No sources permitted for tiny-model: https://m.invalid/b/tiny_model-1.0.tar.gz (from x)
   Skipping link: No sources permitted for tiny-model: https://m.invalid/c/tiny-model-1.0.1.tar.gz (from x)
-  Skipping link: No sources permitted for tiny-model: https://m.invalid/d/tiny.model-2.0.tar.gz#sha256=00 (from x)
+  Skipping link: No sources permitted for tiny-model: https://m.invalid/d/tiny.model-2.0.tar.gz#sha256=0 (x)
   Skipping link: No sources permitted for tiny-model: http://m.invalid/e/tiny_model-3.0.tar.gz (from x)
 ERROR: Could not find a version that satisfies the requirement tiny-model==4.0
 ERROR: No matching distribution found for tiny-model==4.0
