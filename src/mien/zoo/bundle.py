@@ -105,7 +105,7 @@ def notice(cards: Iterable[ModelCard]) -> str:
         parts.append(f"{card.name} ({card.file})\n  licence: {card.licence} ({use})\n  origin: {card.origin}")
         if card.credit:
             parts[-1] += f"\n  credit: {card.credit}"
-    return "Third-party files in this bundle\n\n" + "\n\n".join(parts) + "\n"
+    return "Third-party files\n\n" + "\n\n".join(parts) + "\n"
 
 
 class Bundle(AbstractContextManager["Bundle"]):
