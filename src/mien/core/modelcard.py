@@ -26,6 +26,13 @@ class Preprocess:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     stride: int = 1
 
+    @property
+    def side(self) -> int:
+        """Side of the square input, for a network of one fixed size."""
+        if self.width is None or self.width != self.height:
+            raise ValueError(f"the network takes {self.width} × {self.height} pixels, not one square size")
+        return self.width
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

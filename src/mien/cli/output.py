@@ -1,0 +1,126 @@
+"""One JSON document on stdout, or a table for people; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mien.core.errors import MienError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+def emit(document: object) -> None:
+    """Print the one JSON document of a command."""
+    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+class JsonRows:
+    """Print one JSON document whose list of rows is longer than memory should hold.
+
+    The document is whole whenever the block ends, also when the user stops the run.
+    """
+
+    def __init__(self, key: str, tail: dict[str, Any]) -> None:
+        self._key, self._tail, self._any = key, tail, False
+
+    def __enter__(self) -> JsonRows:
+        sys.stdout.write(f'{{"{self._key}": [')
+        return self
+
+    def row(self, value: object) -> None:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        sys.stdout.write((",\n" if self._any else "\n") + text)
+        self._any = True
+
+    def __exit__(self, *_: object) -> None:
+        tail = json.dumps(self._tail, ensure_ascii=False, allow_nan=False)
+        sys.stdout.write(f"\n], {tail[1:]}\n")
+        sys.stdout.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=stderr)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; a column whose title starts with ">" is set flush right."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    drawn = Table(title=title or None, title_justify="left", header_style="bold")
+    for name in columns:
+        drawn.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    console().print(drawn)
+
+
+def say(text: str) -> None:
+    """A line for people, on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def warn(text: str) -> None:
+    """A line for people, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def fail(error: MienError, as_json: bool) -> int:
+    """Print an error in the one shape all commands share; returns the exit code."""
+    if as_json:
+        emit({"error": error.to_dict()})
+    warn(f"mien: {error}")
+    return error.exit_code
+
+
+def degrees(radians: float) -> str:
+    """
+    >>> degrees(math.pi / 6)
+    '+30°'
+    """
+    return f"{math.degrees(radians):+.0f}°"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """
+    >>> percent(0.4567)
+    '45.7 %'
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def rate(value: float) -> str:
+    """An error rate as people say it.
+
+    >>> rate(0.0001), rate(0.03)
+    ('1 in 10,000', '1 in 33')
+    """
+    return f"1 in {round(1 / value):,}" if value > 0 else "0"
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """A progress bar with rate and time left, on stderr; silent where nobody looks."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.speed:.1f}/s" if False else ""),
+        TimeRemainingColumn(),
+    )
+    screen = console(stderr=True)
+    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal, transient=True) as bar:
+        yield bar

@@ -1,0 +1,50 @@
+"""Tilted squares in a picture and the affine map onto an upright crop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Affine = NDArray[np.float64]
+
+
+def square_to_crop(center: tuple[float, float], side: float, angle: float, size: int) -> Affine:
+    """Map a square of the picture onto a crop of ``size`` × ``size`` pixels.
+
+    center: pixels.    side: pixels.    angle: radians, where the square's top edge points (+ is clockwise).
+    returns: (2, 3), picture pixels -> crop pixels, both with whole numbers at pixel centres.
+
+    >>> m = square_to_crop((49.5, 49.5), 100, 0.0, 50)
+    >>> (m @ [-0.5, 99.5, 1]).round(6)      # the square's lower left corner is the crop's
+    array([-0.5, 49.5])
+    """
+    zoom = size / side
+    cos, sin = math.cos(angle) * zoom, math.sin(angle) * zoom
+    linear = np.array([[cos, sin], [-sin, cos]])
+    middle = (size - 1) / 2
+    return np.column_stack([linear, middle - linear @ np.asarray(center)])
+
+
+def invert(matrix: Affine) -> Affine:
+    """Invert an affine map.
+
+    matrix: (2, 3).    returns: (2, 3).
+
+    >>> m = square_to_crop((3, 4), 10, 0.3, 20)
+    >>> bool(np.allclose(apply(invert(m), apply(m, np.array([[1.0, 2.0]]))), [[1, 2]]))
+    True
+    """
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
+
+
+def apply(matrix: Affine, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Move (N, 2) points by a (2, 3) map."""
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
+
+
+def scale_of(matrix: Affine) -> float:
+    """How many crop pixels one picture pixel becomes, for a map without shear."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
