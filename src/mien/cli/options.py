@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 Profile = Annotated[
     str, typer.Option("--profile", help="Which weights and how much care: fast, balanced or accurate.")
 ]
@@ -23,5 +23,6 @@ Formats = Annotated[
     typer.Option("--formats", help="Also read these, in a limited worker: tiff,bmp,gif,avif,heic or all."),
 ]
 Fmr = Annotated[
-    float, typer.Option("--fmr", help="False match rate to decide at: the share of strangers called the same.")
+    float,
+    typer.Option("--fmr", help="Decide at this false match rate: the share of strangers called the same."),
 ]

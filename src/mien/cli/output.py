@@ -112,15 +112,21 @@ def rate(value: float) -> str:
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
     """A progress bar with rate and time left, on stderr; silent where nobody looks."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress as bars
+    from rich.text import Text
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.speed:.1f}/s" if False else ""),
-        TimeRemainingColumn(),
-    )
+    class Rate(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
     screen = console(stderr=True)
-    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal, transient=True) as bar:
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        Rate(),
+        bars.TimeRemainingColumn(),
+    )
+    off = quiet or not screen.is_terminal
+    with bars.Progress(*columns, console=screen, disable=off, transient=True) as bar:
         yield bar

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.types import Box, Detection
+from mien.core.types import Box, Detection, Points
 from mien.geometry.boxes import nms
 
 
@@ -31,11 +31,10 @@ class Candidates:
             np.concatenate([part.keypoints for part in parts]),
         )
 
-    def scaled(self, factor: float) -> Candidates:
-        """Map from a picture resized by ``1 / factor`` back to the original's pixels."""
-        # Pixel centres are whole numbers, so the picture's corner sits at -0.5 on either side.
-        boxes = (self.boxes + 0.5) * factor - 0.5
-        return Candidates(boxes, self.scores, (self.keypoints + 0.5) * factor - 0.5)
+    def moved(self, move: Callable[[Points], Points]) -> Candidates:
+        """Express boxes (as corner pairs) and keypoints in another frame; ``move`` maps (..., 2) points."""
+        corners = move(self.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        return Candidates(np.asarray(corners), self.scores, np.asarray(move(self.keypoints)))
 
     def distinct(self, max_iou: float) -> list[Detection]:
         """Drop candidates that overlap a better one; best score first."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.core.protocols import Network
 from mien.core.types import Detection, Image
 from mien.detection.candidates import Candidates
-from mien.imaging.letterbox import letterbox
+from mien.imaging.letterbox import frame_size, letterbox
 
 STRIDES = (8, 16, 32)
 
@@ -54,7 +54,8 @@ class YuNet:
     max_iou: float = 0.3
 
     def detect(self, image: Image) -> list[Detection]:
-        fitted = letterbox(image.pixels, self.long_side, self.network.card.preprocess.stride)
+        stride = self.network.card.preprocess.stride
+        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, self.long_side, stride))
         outputs = self.network.run(fitted.pixels[None])
         found = decode(outputs, fitted.pixels.shape[1], self.min_score)
-        return found.scaled(1 / fitted.scale).distinct(self.max_iou)
+        return found.moved(fitted.to_picture).distinct(self.max_iou)

@@ -27,24 +27,6 @@ def square_to_crop(center: tuple[float, float], side: float, angle: float, size:
     return np.column_stack([linear, middle - linear @ np.asarray(center)])
 
 
-def invert(matrix: Affine) -> Affine:
-    """Invert an affine map.
-
-    matrix: (2, 3).    returns: (2, 3).
-
-    >>> m = square_to_crop((3, 4), 10, 0.3, 20)
-    >>> bool(np.allclose(apply(invert(m), apply(m, np.array([[1.0, 2.0]]))), [[1, 2]]))
-    True
-    """
-    inverse = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
-
-
-def apply(matrix: Affine, points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Move (N, 2) points by a (2, 3) map."""
-    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
-
-
 def scale_of(matrix: Affine) -> float:
     """How many crop pixels one picture pixel becomes, for a map without shear."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

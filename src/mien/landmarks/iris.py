@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mien.core.errors import ModelCorrupt
 from mien.core.protocols import Network
 from mien.core.types import Pixels, Points
-from mien.geometry.squares import apply, invert, square_to_crop
-from mien.imaging.warp import warp_affine
+from mien.geometry.squares import square_to_crop
+from mien.imaging.warp import invert_affine, move_points, warp_affine
 
 EYE_CORNERS = ((33, 133), (362, 263))  # mesh468: the eye on the picture's left, the other
 MARGIN = 2.3  # the crop's side over the distance of the corners, as the network was trained
@@ -36,12 +36,12 @@ class IrisFinder:
             side = MARGIN * max(float(np.hypot(*(end - start))), 1.0)
             middle = (start + end) / 2
             matrix = square_to_crop((float(middle[0]), float(middle[1])), side, angle, size)
-            crop = warp_affine(pixels, matrix, size)
+            crop = warp_affine(pixels, matrix, (size, size))
             # The network knows one eye only: the other is shown to it in a mirror.
             raw = self._points(crop[:, ::-1] if flip else crop)
             if flip:
                 raw[:, 0] = size - raw[:, 0]
-            found.append(apply(invert(matrix), raw - 0.5))
+            found.append(move_points(invert_affine(matrix), raw - 0.5))
         return np.stack(found)
 
     def _points(self, crop: Pixels) -> NDArray[np.float64]:

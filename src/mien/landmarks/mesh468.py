@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mien.core.errors import ModelCorrupt
 from mien.core.protocols import Network
 from mien.core.types import Detection, Landmarks, LocatedFace
-from mien.geometry.squares import apply, invert, scale_of, square_to_crop
-from mien.imaging.warp import warp_affine
+from mien.geometry.squares import scale_of, square_to_crop
+from mien.imaging.warp import invert_affine, move_points, warp_affine
 from mien.landmarks.iris import IrisFinder
 
 POINTS = 468
@@ -39,10 +39,10 @@ class FaceMesh:
     def _look(self, face: LocatedFace, square: Square) -> tuple[NDArray[np.float64], float]:
         size = self.network.card.preprocess.side
         matrix = square_to_crop(*square, size)
-        crop = warp_affine(face.image.pixels, matrix, size)
+        crop = warp_affine(face.image.pixels, matrix, (size, size))
         raw, logit = _split(self.network.run(crop[None]))
         # The network counts from the crop's corner, we from the centre of its first pixel.
-        flat = apply(invert(matrix), raw[:, :2] - 0.5)
+        flat = move_points(invert_affine(matrix), raw[:, :2] - 0.5)
         points = np.column_stack([flat, raw[:, 2] / scale_of(matrix)])
         return points, 1 / (1 + math.exp(-float(np.clip(logit, -50, 50))))
 

@@ -80,7 +80,9 @@ class OpenVinoNetwork:
     """A compiled network and its idle infer requests, one a stream."""
 
     def __init__(self, compiled: Any, streams: int) -> None:
-        self._names = [output.any_name for output in compiled.outputs]
+        # One tensor may carry several names: the graph's own and what folding made of it.
+        self._names = [(name, i) for i, output in enumerate(compiled.outputs) for name in output.get_names()]
+        self._outputs = len(compiled.outputs)
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
@@ -96,11 +98,11 @@ class OpenVinoNetwork:
     def _run_one(self, request: Any, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         from openvino import Tensor
 
-        request.set_input_tensor(Tensor(np.ascontiguousarray(pixels), shared_memory=True))
+        # Shared memory must be writable, though nothing writes to it: a read-only picture is copied.
+        request.set_input_tensor(Tensor(np.require(pixels, requirements=["C", "W"]), shared_memory=True))
         request.infer()
-        return {
-            name: request.get_output_tensor(i).data.astype(np.float32) for i, name in enumerate(self._names)
-        }
+        values = [request.get_output_tensor(i).data.astype(np.float32) for i in range(self._outputs)]
+        return {name: values[i] for name, i in self._names}
 
 
 def compile(card: ModelCard, data: bytes, choice: Choice, streams: int) -> OpenVinoNetwork:

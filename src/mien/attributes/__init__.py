@@ -1,0 +1,1 @@
+"""What one face shows: one question a module."""

@@ -1,0 +1,176 @@
+"""A picture in, a report for every face out: the order of the work, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from mien.attributes.head_pose import head_pose
+from mien.core.errors import InputError
+from mien.core.protocols import Detector
+from mien.core.report import FINDINGS, FaceReport, PhotoReport
+from mien.core.types import Box, Detection, Landmarks, LocatedFace
+from mien.imaging.decode import Decoded
+from mien.imaging.sources import iter_pictures, open_picture
+from mien.landmarks.mesh468 import FaceMesh
+from mien.pipeline.build import FaceEmbedder, build_detector, build_embedder, build_landmarker
+from mien.pipeline.config import Config
+from mien.pipeline.networks import Networks, Progress
+from mien.runtime.machine import cores
+
+ANSWERED = frozenset({"box", "keypoints", "landmarks", "pose", "embedding"})
+NOT_YET = "this version of mien has no model for it"
+
+
+def asked_findings(only: Collection[str] | None) -> frozenset[str]:
+    """Check what was asked for; nothing asked means everything that can be answered.
+
+    raises: InputError for a name that is no finding.
+    """
+    if only is None:
+        return ANSWERED
+    unknown = sorted(set(only) - set(FINDINGS))
+    if unknown or not only:
+        what = f"nothing is called {', '.join(unknown)}" if unknown else "nothing was asked for"
+        raise InputError(f"{what}: choose out of {', '.join(FINDINGS)}")
+    return frozenset(only)
+
+
+class Analyzer:
+    """Holds the opened networks; safe to use from several threads, closed by `close` or a ``with`` block."""
+
+    def __init__(
+        self, config: Config | None = None, progress: Callable[[str], Progress] | None = None
+    ) -> None:
+        self.config = config or Config()
+        self.networks = Networks(self.config, progress)
+        self._building = threading.RLock()
+
+    def __enter__(self) -> Analyzer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the networks and their memory; the next call opens them again."""
+        with self._building:
+            self.networks.close()
+            for part in ("detector", "landmarker", "embedder"):
+                self.__dict__.pop(part, None)
+
+    @cached_property
+    def detector(self) -> Detector:
+        return build_detector(self.config, self.networks)
+
+    @cached_property
+    def landmarker(self) -> FaceMesh:
+        return build_landmarker(self.config, self.networks)
+
+    @cached_property
+    def embedder(self) -> FaceEmbedder:
+        return build_embedder(self.config, self.networks)
+
+    def open(self, source: object) -> Decoded:
+        """Read one picture: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
+
+        raises: `ImageError`, InputError.
+        """
+        return open_picture(source, formats=self.config.formats, max_side=self.config.profile.max_side)
+
+    def analyze(self, source: object, only: Collection[str] | None = None) -> tuple[FaceReport, ...]:
+        """Report every face of one picture, best score first.
+
+        raises: `ImageError`, InputError, `ModelError`.
+        """
+        return self.report(self.open(source), asked_findings(only))
+
+    def report(self, picture: Decoded, asked: frozenset[str]) -> tuple[FaceReport, ...]:
+        found = self.detector.detect(picture.image)
+        return self.describe(picture, found, asked)
+
+    def describe(
+        self, picture: Decoded, found: Iterable[Detection], asked: frozenset[str]
+    ) -> tuple[FaceReport, ...]:
+        """Answer what was asked about faces that were found in ``picture.image``."""
+        faces = [LocatedFace(picture.image, detection) for detection in found]
+        meshes = [self.landmarker.locate(face) for face in faces] if asked & {"landmarks", "pose"} else None
+        embeddings = self.embedder.embed(faces) if faces and "embedding" in asked else None
+        notes = {name: NOT_YET for name in FINDINGS if name in asked - ANSWERED}
+        return tuple(
+            FaceReport(
+                detection=_detection_in_original(face.detection, picture),
+                asked=asked,
+                landmarks=_landmarks_in_original(meshes[i], picture) if meshes else None,
+                pose=head_pose(meshes[i]) if meshes and "pose" in asked else None,
+                embedding=embeddings[i] if embeddings else None,
+                notes=notes,
+            )
+            for i, face in enumerate(faces)
+        )
+
+    def analyze_many(
+        self, sources: object, only: Collection[str] | None = None, *, workers: int | None = None
+    ) -> Iterator[PhotoReport]:
+        """Report a folder, a pattern, or any pictures, in order; a bad one is a report with its error.
+
+        sources: a folder, a pattern, one picture, or an iterable of whatever `analyze` takes.
+        workers: pictures worked on side by side; each one decodes and runs its networks on one core.
+        Memory stays level: at most a few pictures per worker are held at a time.
+        """
+        asked = asked_findings(only)
+        count = workers or self.config.streams or cores()
+        ahead: deque[Future[PhotoReport]] = deque()
+        with ThreadPoolExecutor(count, thread_name_prefix="mien") as pool:
+            try:
+                for name, source in named_sources(sources, self.config.formats):
+                    ahead.append(pool.submit(self._photo, name, source, asked))
+                    if len(ahead) > 3 * count:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    def _photo(self, name: str, source: object, asked: frozenset[str]) -> PhotoReport:
+        try:
+            picture = self.open(source)
+            faces = self.report(picture, asked)
+        except InputError as error:
+            return PhotoReport(name, 0, 0, (), error)
+        return PhotoReport(name, picture.width, picture.height, faces)
+
+
+def named_sources(sources: object, formats: Collection[str]) -> Iterator[tuple[str, object]]:
+    """Yield (name, source): names are paths where there are any, else the position."""
+    if isinstance(sources, str | bytes | np.ndarray) or not isinstance(sources, Iterable):
+        sources = [sources]
+    for position, source in enumerate(sources):
+        if isinstance(source, str) or hasattr(source, "__fspath__"):
+            yield from ((name, name) for name in iter_pictures(source, formats))
+        else:
+            yield f"#{position}", source
+
+
+def _detection_in_original(detection: Detection, picture: Decoded) -> Detection:
+    if picture.scale == 1:
+        return detection
+    corners = picture.to_original(np.asarray(detection.box, np.float64))
+    return Detection(
+        Box(*map(float, corners)), detection.score, np.asarray(picture.to_original(detection.keypoints))
+    )
+
+
+def _landmarks_in_original(found: Landmarks, picture: Decoded) -> Landmarks:
+    if picture.scale == 1:
+        return found
+    flat, depth = picture.to_original(found.points[:, :2]), found.points[:, 2:] / picture.scale
+    irises = None if found.irises is None else picture.to_original(found.irises)
+    return replace(found, points=np.concatenate([flat, depth], axis=1), irises=irises)
