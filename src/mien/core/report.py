@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,10 @@ class FaceReport:
         if self.notes:
             said["notes"] = dict(self.notes)
         return said
+
+    def shown(self, asked: frozenset[str]) -> FaceReport:
+        """The same findings, of which the JSON shows only these."""
+        return replace(self, asked=asked)
 
     def _findings(self) -> Json:
         return {

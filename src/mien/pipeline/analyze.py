@@ -159,6 +159,11 @@ def named_sources(sources: object, formats: Collection[str]) -> Iterator[tuple[s
             yield f"#{position}", source
 
 
+def source_name(source: object) -> str:
+    """What to call a picture in an error."""
+    return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else "the picture"
+
+
 def _detection_in_original(detection: Detection, picture: Decoded) -> Detection:
     if picture.scale == 1:
         return detection

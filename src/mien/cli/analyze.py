@@ -1,0 +1,105 @@
+"""`mien analyze PATH…`: everything about every face."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli import options
+from mien.cli.output import JsonRows, degrees, progress, table
+from mien.core.errors import InputError
+from mien.core.report import PhotoReport
+
+if TYPE_CHECKING:
+    from mien.pipeline.analyze import Analyzer
+    from mien.pipeline.photos import PhotoFolder
+
+ROWS_SHOWN = 1000  # of the table for people; --json and --out have every row
+
+
+def analyze(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, folders, patterns; - is standard input.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write annotated pictures and faces.jsonl into this folder.")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="Only these: box,keypoints,landmarks,pose,embedding,… (commas)."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where --out was left; finished pictures are skipped.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Pictures worked on side by side; default: cores.")
+    ] = None,
+    profile: options.Profile = "balanced",
+    models: options.Models = None,
+    formats: options.Formats = None,
+    allow_noncommercial: options.NonCommercial = False,
+    as_json: options.Json = False,
+) -> int:
+    """Find every face and say what it shows. Exit code 2 only where no picture at all could be read."""
+    from mien import __version__
+    from mien.cli.session import open_analyzer
+    from mien.pipeline.analyze import asked_findings
+    from mien.pipeline.config import configure
+    from mien.pipeline.photos import PhotoFolder
+
+    asked = asked_findings([name.strip() for name in only.split(",")] if only else None)
+    config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
+    analyzer = open_analyzer(config, streams=workers)
+    folder = PhotoFolder(out, resume=resume) if out else None
+    seen = readable = 0
+    shown: deque[PhotoReport] = deque(maxlen=ROWS_SHOWN)
+    tail = {"models": config.model_names(asked), "mien": __version__}
+    with ExitStack() as stack:
+        bar = stack.enter_context(progress(quiet=False))
+        task = bar.add_task("pictures", total=None)
+        rows = stack.enter_context(JsonRows("results", tail)) if as_json else None
+        for report in _reports(analyzer, paths, asked, folder):
+            seen += 1
+            readable += report.error is None
+            bar.advance(task)
+            if rows is not None:
+                rows.row(report.to_dict())
+            else:
+                shown.append(report)
+    if not as_json:
+        _print(shown, seen, out)
+    return 0 if readable or not seen else 2
+
+
+def _reports(
+    analyzer: Analyzer, paths: Iterable[str], asked: frozenset[str], folder: PhotoFolder | None
+) -> Iterator[PhotoReport]:
+    if folder is None:
+        yield from analyzer.analyze_many(list(paths), asked)
+        return
+    with folder:
+        yield from folder.fill(analyzer, list(paths), asked)
+
+
+def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
+    if not seen:
+        raise InputError("no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern")
+    rows: list[tuple[object, ...]] = []
+    for report in reports:
+        if report.error is not None or not report.faces:
+            rows.append((report.source, "", "", "", "", report.error or "no face found"))
+        for number, face in enumerate(report.faces, 1):
+            box = face.detection.box
+            pose = face.pose
+            turned = f"{degrees(pose.yaw)} {degrees(pose.pitch)} {degrees(pose.roll)}" if pose else ""
+            place = f"{box.x1:.0f},{box.y1:.0f} – {box.x2:.0f},{box.y2:.0f}"
+            said = "; ".join(f"{name}: {why}" for name, why in face.notes.items())
+            rows.append((report.source, number, place, f"{face.detection.score:.2f}", turned, said))
+    table("", ("picture", ">face", "box", ">score", ">yaw pitch roll", "notes"), rows)
+    if seen > ROWS_SHOWN:
+        typer.echo(f"the last {ROWS_SHOWN:,} of {seen:,} pictures; --json or --out DIR gives all")
+    if out is not None:
+        typer.echo(f"annotated pictures and faces.jsonl are in {out}")

@@ -1,0 +1,78 @@
+"""The list of commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from mien.cli import analyze, doctor, evaluate, models, verify
+from mien.cli.output import emit, fail, warn
+from mien.core.errors import MienError
+
+app = typer.Typer(
+    name="mien",
+    help="Face recognition and 3D face reconstruction on your own machine, with weights you may use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("analyze")(analyze.analyze)
+app.command("verify")(verify.verify)
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if version:
+        from mien import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exits with the code that docs/errors.md lists, and shows no traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given or bool(os.environ.get("MIEN_DEBUG"))
+    as_json = "--json" in given
+    sys.exit(_guarded(lambda: _invoke([word for word in given if word != "--debug"]), as_json, debug))
+
+
+def _invoke(arguments: list[str]) -> int:
+    code = app(arguments, standalone_mode=False, prog_name="mien")
+    return code if isinstance(code, int) else 0
+
+
+def _guarded(work: Callable[[], int], as_json: bool, debug: bool) -> int:
+    try:
+        return work()
+    except MienError as error:
+        if debug:
+            raise
+        return fail(error, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        warn("mien: stopped; what was finished is kept")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`mien … | head`): nothing more to say, also not at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # the option parser's errors know their sentence
+        if usage is None or debug:
+            raise
+        if as_json:
+            emit({"error": {"code": "usage", "message": usage()}})
+        error.show()  # type: ignore[attr-defined]  # click's ClickException, which typer may vendor
+        return 2

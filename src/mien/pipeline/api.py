@@ -1,0 +1,60 @@
+"""The functions behind ``import mien``: an analyzer shared by all calls that want the same configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+
+from mien.core.report import FaceReport, PhotoReport, Verification
+from mien.pipeline.analyze import Analyzer
+from mien.pipeline.config import DEFAULT_FMR, DEFAULT_PROFILE, configure
+from mien.pipeline.verify import verify as verify_with
+
+
+@lru_cache(maxsize=4)
+def shared_analyzer(profile: str, models: str | None, allow_noncommercial: bool) -> Analyzer:
+    return Analyzer(configure(profile, models=models, allow_noncommercial=allow_noncommercial))
+
+
+def analyze(
+    source: object,
+    only: Collection[str] | None = None,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    models: str | None = None,
+    allow_noncommercial: bool = False,
+) -> tuple[FaceReport, ...]:
+    """Report every face of one picture, best score first.
+
+    source: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
+    only: findings out of `mien.core.report.FINDINGS`; None means all that can be answered.
+    raises: `ImageError` for a picture that cannot be read, `ModelError` where weights are missing.
+    """
+    return shared_analyzer(profile, models, allow_noncommercial).analyze(source, only)
+
+
+def analyze_many(
+    sources: object,
+    only: Collection[str] | None = None,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    models: str | None = None,
+    allow_noncommercial: bool = False,
+) -> Iterator[PhotoReport]:
+    """Report a folder, a pattern or any pictures, in order and streaming; a bad one carries its error."""
+    return shared_analyzer(profile, models, allow_noncommercial).analyze_many(sources, only)
+
+
+def verify(
+    a: object,
+    b: object,
+    *,
+    fmr: float = DEFAULT_FMR,
+    which: str | None = None,
+    profile: str = DEFAULT_PROFILE,
+    models: str | None = None,
+    allow_noncommercial: bool = False,
+) -> Verification:
+    """Decide whether two pictures show the same person; see `mien.pipeline.verify.verify`."""
+    analyzer = shared_analyzer(profile, models, allow_noncommercial)
+    return verify_with(analyzer, a, b, fmr=fmr, which=which)

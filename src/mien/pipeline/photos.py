@@ -1,0 +1,96 @@
+"""A folder of results: annotated pictures and one line of JSON a picture, whole after every stop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from mien.core.errors import InputError
+from mien.core.report import PhotoReport
+from mien.core.types import Image
+from mien.overlay.annotate import COLOURS, Marked, annotate
+from mien.pipeline.analyze import Analyzer, named_sources
+
+LINES = "faces.jsonl"
+
+
+class PhotoFolder:
+    """Collects reports under ``folder``; with ``resume`` pictures that are there already are skipped."""
+
+    def __init__(self, folder: Path, *, resume: bool = False) -> None:
+        self.folder = folder
+        self._lines = folder / LINES
+        if self._lines.exists() and not resume:
+            raise InputError(f"{self._lines} is there already: say --resume to go on, or choose another --out")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made ({error.strerror}): choose another --out") from error
+        self._done = self._finished() if resume else set()
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> PhotoFolder:
+        self._file = self._lines.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def fill(self, analyzer: Analyzer, paths: list[str], asked: frozenset[str]) -> Iterator[PhotoReport]:
+        """Analyse what is not there yet; a picture counts as finished once its line is written."""
+        wanted = named_sources(paths, analyzer.config.formats)
+        left = (source for name, source in wanted if name not in self._done)
+        for report in analyzer.analyze_many(left, asked):
+            self._add(analyzer, report)
+            yield report
+
+    def _finished(self) -> set[str]:
+        """Names of the pictures in the file; a line cut short by a crash is removed, not trusted."""
+        if not self._lines.exists():
+            return set()
+        whole: list[str] = []
+        names: set[str] = set()
+        for line in self._lines.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                names.add(str(json.loads(line)["source"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+            whole.append(line if line.endswith("\n") else line + "\n")
+        fresh = self._lines.with_suffix(".tmp")
+        fresh.write_text("".join(whole), encoding="utf-8")
+        os.replace(fresh, self._lines)
+        return names
+
+    def _add(self, analyzer: Analyzer, report: PhotoReport) -> None:
+        if self._file is None:
+            raise AssertionError("the folder is used outside its with block")
+        if report.error is None and report.source != "-":
+            picture = analyzer.open(report.source)
+            save_annotated(self.folder / picture_name(report.source), picture.full().image, report)
+        self._file.write(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+
+
+def picture_name(source: str) -> str:
+    """A file name for a picture's annotated copy: its own, made unique by its path.
+
+    >>> picture_name("a/b.png") != picture_name("c/b.png")
+    True
+    """
+    digest = hashlib.sha256(os.path.abspath(source).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{Path(source).stem[:80]}-{digest}.jpg"
+
+
+def save_annotated(path: Path, image: Image, report: PhotoReport) -> None:
+    from PIL import Image as Pictures
+
+    marked = [
+        Marked(face, f"{number}" if len(report.faces) > 1 else "", COLOURS[(number - 1) % len(COLOURS)])
+        for number, face in enumerate(report.faces, 1)
+    ]
+    Pictures.fromarray(annotate(image, marked)).save(path, quality=92)
