@@ -86,7 +86,9 @@ def _reports(
 
 def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
     if not seen:
-        raise InputError("no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern")
+        raise InputError(
+            "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
+        )
     rows: list[tuple[object, ...]] = []
     for report in reports:
         if report.error is not None or not report.faces:

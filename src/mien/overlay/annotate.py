@@ -130,7 +130,9 @@ def _draw_axes(
             _arrow_head(pen, origin, tip, colour, line * 4)
 
 
-def _arrow_head(pen: ImageDraw, origin: NDArray[np.float64], tip: NDArray[np.float64], colour: Colour, size: float) -> None:
+def _arrow_head(
+    pen: ImageDraw, origin: NDArray[np.float64], tip: NDArray[np.float64], colour: Colour, size: float
+) -> None:
     angle = math.atan2(*(tip - origin)[::-1])
     wings = [
         tip - size * np.array([math.cos(angle + turn), math.sin(angle + turn)]) for turn in (0.45, -0.45)

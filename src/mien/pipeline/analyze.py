@@ -17,7 +17,7 @@ from mien.core.protocols import Detector
 from mien.core.report import FINDINGS, FaceReport, PhotoReport
 from mien.core.types import Box, Detection, Landmarks, LocatedFace
 from mien.imaging.decode import Decoded
-from mien.imaging.sources import iter_pictures, open_picture
+from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_source
 from mien.landmarks.mesh468 import FaceMesh
 from mien.pipeline.build import FaceEmbedder, build_detector, build_embedder, build_landmarker
 from mien.pipeline.config import Config
@@ -116,21 +116,26 @@ class Analyzer:
         )
 
     def analyze_many(
-        self, sources: object, only: Collection[str] | None = None, *, workers: int | None = None
+        self,
+        sources: object,
+        only: Collection[str] | None = None,
+        *,
+        finish: Callable[[object, PhotoReport], None] | None = None,
     ) -> Iterator[PhotoReport]:
         """Report a folder, a pattern, or any pictures, in order; a bad one is a report with its error.
 
         sources: a folder, a pattern, one picture, or an iterable of whatever `analyze` takes.
-        workers: pictures worked on side by side; each one decodes and runs its networks on one core.
-        Memory stays level: at most a few pictures per worker are held at a time.
+        finish: called with each source and its report, in the thread that made it.
+        Each worker decodes a picture and runs its networks on one core, so decoding overlaps inference, and
+        memory stays level: at most a few pictures a worker are held at a time.
         """
         asked = asked_findings(only)
-        count = workers or self.config.streams or cores()
+        count = self.config.streams or cores()
         ahead: deque[Future[PhotoReport]] = deque()
         with ThreadPoolExecutor(count, thread_name_prefix="mien") as pool:
             try:
                 for name, source in named_sources(sources, self.config.formats):
-                    ahead.append(pool.submit(self._photo, name, source, asked))
+                    ahead.append(pool.submit(self._photo, name, source, asked, finish))
                     if len(ahead) > 3 * count:
                         yield ahead.popleft().result()
                 while ahead:
@@ -139,13 +144,21 @@ class Analyzer:
                 for waiting in ahead:
                     waiting.cancel()
 
-    def _photo(self, name: str, source: object, asked: frozenset[str]) -> PhotoReport:
+    def _photo(
+        self,
+        name: str,
+        source: object,
+        asked: frozenset[str],
+        finish: Callable[[object, PhotoReport], None] | None,
+    ) -> PhotoReport:
         try:
             picture = self.open(source)
-            faces = self.report(picture, asked)
+            report = PhotoReport(name, picture.width, picture.height, self.report(picture, asked))
         except InputError as error:
             return PhotoReport(name, 0, 0, (), error)
-        return PhotoReport(name, picture.width, picture.height, faces)
+        if finish is not None:
+            finish(source, report)
+        return report
 
 
 def named_sources(sources: object, formats: Collection[str]) -> Iterator[tuple[str, object]]:
@@ -154,7 +167,8 @@ def named_sources(sources: object, formats: Collection[str]) -> Iterator[tuple[s
         sources = [sources]
     for position, source in enumerate(sources):
         if isinstance(source, str) or hasattr(source, "__fspath__"):
-            yield from ((name, name) for name in iter_pictures(source, formats))
+            for name in iter_pictures(source, formats):
+                yield name, read_source(name) if name == STANDARD_INPUT else name
         else:
             yield f"#{position}", source
 

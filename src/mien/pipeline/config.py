@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import platformdirs
 
 from mien.core.errors import InputError
+from mien.imaging.header import DEFAULT_FORMATS, ISOLATED_FORMATS
 
 DEFAULT_PROFILE = "balanced"
 DEFAULT_FMR = 1e-4
@@ -19,34 +20,50 @@ DEFAULT_FMR = 1e-4
 class Profile:
     """A choice of weights and care, with figures in docs/models.md.
 
+    embedder: a card's name, or several joined by "+" whose scores are fused.
     long_side: pixels of a picture's longer side as the detector sees it.
-    min_score: 0..1, detections below it are dropped.
+    max_side: a picture is decoded at half, a quarter … of its size while its longer side stays at least
+        this; None keeps every pixel.
     """
 
     detector: str
-    long_side: int
-    min_score: float
     embedder: str
+    long_side: int
+    max_side: int | None
 
 
 PROFILES: Mapping[str, Profile] = {
-    "fast": Profile("yunet", 320, 0.6, "sface"),
-    "balanced": Profile("yunet", 640, 0.6, "sface"),
-    "accurate": Profile("centerface", 640, 0.5, "sface+dlib_resnet"),
+    "fast": Profile("yunet", "sface", long_side=320, max_side=1280),
+    "balanced": Profile("yunet", "sface", long_side=640, max_side=2560),
+    "accurate": Profile("centerface", "sface+dlib_resnet", long_side=640, max_side=None),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """profile: the weights.    streams: pictures worked on side by side; None picks for the work at hand."""
+    """What an `Analyzer` runs.
+
+    formats: picture formats that are read.
+    streams: pictures worked on side by side; None means one a core.
+    cache: folder that remembers what was measured on this machine.
+    """
 
     profile: Profile = field(default_factory=lambda: PROFILES[DEFAULT_PROFILE])
     landmarker: str = "mesh468"
     iris: str = "iris"
     allow_noncommercial: bool = False
-    formats: frozenset[str] = frozenset()
+    formats: frozenset[str] = frozenset(DEFAULT_FORMATS)
     streams: int | None = None
     cache: Path = field(default_factory=lambda: cache_folder())
+
+    def model_names(self, asked: Collection[str]) -> dict[str, str]:
+        """Task -> model, for the findings that were asked for."""
+        names = {"detect": self.profile.detector}
+        if {"landmarks", "pose"} & set(asked):
+            names |= {"landmarks": self.landmarker, "iris": self.iris}
+        if "embedding" in asked:
+            names["embed"] = self.profile.embedder
+        return names
 
 
 def cache_folder() -> Path:
@@ -69,9 +86,23 @@ def configure(
     """
     if profile not in PROFILES:
         raise InputError(f"no profile is called {profile!r}: choose {', '.join(PROFILES)}")
-    chosen = PROFILES[profile]
-    config = Config(chosen, allow_noncommercial=allow_noncommercial)
+    config = Config(
+        PROFILES[profile], allow_noncommercial=allow_noncommercial, formats=_formats(formats or "")
+    )
     return config if not models else _with_models(config, [name.strip() for name in models.split(",")])
+
+
+def _formats(more: str) -> frozenset[str]:
+    names = {name.strip().lower() for name in more.split(",")} - {""}
+    known = frozenset({*DEFAULT_FORMATS, *ISOLATED_FORMATS})
+    if names == {"all"}:
+        return known
+    if not names <= known:
+        wanted = ", ".join(sorted(known))
+        raise InputError(
+            f"no picture format is called {', '.join(sorted(names - known))}: choose {wanted}, all"
+        )
+    return frozenset({*DEFAULT_FORMATS, *names})
 
 
 def _with_models(config: Config, names: list[str]) -> Config:

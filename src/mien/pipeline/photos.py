@@ -12,6 +12,7 @@ from typing import IO
 from mien.core.errors import InputError
 from mien.core.report import PhotoReport
 from mien.core.types import Image
+from mien.imaging.sources import open_picture
 from mien.overlay.annotate import COLOURS, Marked, annotate
 from mien.pipeline.analyze import Analyzer, named_sources
 
@@ -25,7 +26,9 @@ class PhotoFolder:
         self.folder = folder
         self._lines = folder / LINES
         if self._lines.exists() and not resume:
-            raise InputError(f"{self._lines} is there already: say --resume to go on, or choose another --out")
+            raise InputError(
+                f"{self._lines} is there already: say --resume to go on, or choose another --out"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -43,10 +46,18 @@ class PhotoFolder:
 
     def fill(self, analyzer: Analyzer, paths: list[str], asked: frozenset[str]) -> Iterator[PhotoReport]:
         """Analyse what is not there yet; a picture counts as finished once its line is written."""
-        wanted = named_sources(paths, analyzer.config.formats)
-        left = (source for name, source in wanted if name not in self._done)
-        for report in analyzer.analyze_many(left, asked):
-            self._add(analyzer, report)
+        if self._file is None:
+            raise AssertionError("the folder is used outside its with block")
+        formats = analyzer.config.formats
+
+        def draw(source: object, report: PhotoReport) -> None:
+            picture = open_picture(source, formats=formats)
+            save_annotated(self.folder / picture_name(report.source), picture.image, report)
+
+        left = (source for name, source in named_sources(paths, formats) if name not in self._done)
+        for report in analyzer.analyze_many(left, asked, finish=draw):
+            self._file.write(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.flush()
             yield report
 
     def _finished(self) -> set[str]:
@@ -65,15 +76,6 @@ class PhotoFolder:
         fresh.write_text("".join(whole), encoding="utf-8")
         os.replace(fresh, self._lines)
         return names
-
-    def _add(self, analyzer: Analyzer, report: PhotoReport) -> None:
-        if self._file is None:
-            raise AssertionError("the folder is used outside its with block")
-        if report.error is None and report.source != "-":
-            picture = analyzer.open(report.source)
-            save_annotated(self.folder / picture_name(report.source), picture.full().image, report)
-        self._file.write(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
 
 
 def picture_name(source: str) -> str:
