@@ -15,12 +15,12 @@ import os
 from pathlib import Path
 
 import numpy as np
-from mien.geometry.rotation import nearest_rotation
-from mien.imaging.sources import iter_pictures, open_picture
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mien.core.types import LocatedFace
+from mien.geometry.rotation import nearest_rotation
+from mien.imaging.sources import iter_pictures, open_picture
 from mien.pipeline.build import build_detector, build_landmarker
 from mien.pipeline.config import configure
 from mien.pipeline.networks import Networks

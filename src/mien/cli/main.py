@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, doctor, evaluate, models, verify
+from mien.cli import analyze, doctor, verify
 from mien.cli.output import emit, fail, warn
 from mien.core.errors import MienError
 
@@ -24,8 +24,6 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 
 

@@ -36,9 +36,7 @@ def verify(
         return answer.error.exit_code
     if not as_json and answer.similarity is not None and answer.fmr is not None:
         say("same person" if answer.same else "not the same person")
-        say(
-            f"  similarity   {answer.similarity:.3f} (from {answer.threshold:.3f} on, they are called the same)"
-        )
-        say(f"  strangers    {rate(answer.fmr)} pairs of different people look at least this alike")
-        say(f"  probability  {percent(answer.probability or 0.0)} if before looking it was as likely as not")
+        say(f"  similarity   {answer.similarity:.3f}; from {answer.threshold:.3f} on it counts as the same")
+        say(f"  strangers    {rate(answer.fmr)} pairs of different people are at least this alike")
+        say(f"  probability  {percent(answer.probability or 0.0)} if it was even odds before looking")
     return 0 if answer.same else 1

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.core.report import FaceReport
-from mien.core.types import HeadPose, Image, Landmarks, Pixels
+from mien.core.types import HeadPose, Image, Landmarks, Pixels, Points
 from mien.geometry.rotation import rotation_from_pose
 from mien.geometry.schemes import scheme
 
@@ -104,13 +103,13 @@ def _draw_mesh(pen: ImageDraw, found: Landmarks, colour: Colour, line: float) ->
         )
 
 
-def _stroke(pen: ImageDraw, points: NDArray[np.float64], colour: Colour, line: float) -> None:
+def _stroke(pen: ImageDraw, points: Points, colour: Colour, line: float) -> None:
     pen.line(
         [tuple(point) for point in points], fill=(*colour, 210), width=max(1, round(line)), joint="curve"
     )
 
 
-def _draw_points(pen: ImageDraw, points: NDArray[np.float64], colour: Colour, radius: float) -> None:
+def _draw_points(pen: ImageDraw, points: Points, colour: Colour, radius: float) -> None:
     for x, y in (np.asarray(points) + 0.5) * SMOOTH:
         box = (x - radius, y - radius, x + radius, y + radius)
         pen.ellipse(box, fill=(*colour, 235), outline=(0, 0, 0, 160))
@@ -130,10 +129,8 @@ def _draw_axes(
             _arrow_head(pen, origin, tip, colour, line * 4)
 
 
-def _arrow_head(
-    pen: ImageDraw, origin: NDArray[np.float64], tip: NDArray[np.float64], colour: Colour, size: float
-) -> None:
-    angle = math.atan2(*(tip - origin)[::-1])
+def _arrow_head(pen: ImageDraw, origin: Points, tip: Points, colour: Colour, size: float) -> None:
+    angle = math.atan2(tip[1] - origin[1], tip[0] - origin[0])
     wings = [
         tip - size * np.array([math.cos(angle + turn), math.sin(angle + turn)]) for turn in (0.45, -0.45)
     ]

@@ -19,8 +19,9 @@ from mien.core.types import Box, Detection, Landmarks, LocatedFace
 from mien.imaging.decode import Decoded
 from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_source
 from mien.landmarks.mesh468 import FaceMesh
-from mien.pipeline.build import FaceEmbedder, build_detector, build_embedder, build_landmarker
+from mien.pipeline.build import build_detector, build_embedder, build_landmarker
 from mien.pipeline.config import Config
+from mien.pipeline.embed import FaceEmbedder
 from mien.pipeline.networks import Networks, Progress
 from mien.runtime.machine import cores
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from mien.core.errors import UnknownModel
@@ -13,6 +12,7 @@ from mien.detection.yunet import YuNet
 from mien.landmarks.iris import IrisFinder
 from mien.landmarks.mesh468 import FaceMesh
 from mien.pipeline.config import Config
+from mien.pipeline.embed import FaceEmbedder
 from mien.pipeline.networks import Networks
 
 # Measured on turned, tiny, cut-off and tight pictures (benchmarks/studies/detection_*.json): an upright look
@@ -50,3 +50,7 @@ def _centerface(networks: Networks, long_side: int) -> Detector:
 
 def build_landmarker(config: Config, networks: Networks) -> FaceMesh:
     return FaceMesh(networks.get(config.landmarker), IrisFinder(networks.get(config.iris)))
+
+
+def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:
+    return FaceEmbedder(networks.get(config.profile.embedder))
