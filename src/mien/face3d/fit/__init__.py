@@ -1,0 +1,1 @@
+"""Landmarks to camera, pose, identity and expression."""

@@ -1,0 +1,1 @@
+"""The head model: read it, shape it, look up its topology."""

@@ -1,0 +1,1 @@
+"""Triangles to pixels, on the CPU, with NumPy alone."""

@@ -1,0 +1,1 @@
+"""Expressions, jaw and eyes as things that move."""

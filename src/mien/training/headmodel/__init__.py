@@ -1,0 +1,1 @@
+"""Train a head model from registered shapes: same triangles, different people."""
