@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien.core.modelcard import ModelCard
 from mien.runtime.choose import ENGINES, Decision, choose
+from mien.runtime.dlibnet import dlib_face_net_to_onnx
 from mien.runtime.engine import Compiled, Outputs
 from mien.runtime.onnxwire import refuse_external_data
 from mien.runtime.preprocess import check_pixels
@@ -32,6 +33,8 @@ def readable(card: ModelCard, data: bytes) -> bytes:
     """Turn the publisher's bytes into bytes an engine reads, refusing what reaches outside the file."""
     if card.format == "onnx":
         refuse_external_data(data)
+    if card.format == "dlib":
+        return dlib_face_net_to_onnx(data, card.file)
     return data
 
 
