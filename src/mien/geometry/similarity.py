@@ -38,21 +38,3 @@ def fit_similarity(
     sin = float(share @ (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])) / spread
     turn = np.array([[cos, -sin], [sin, cos]])
     return np.column_stack([turn, dst_mean - turn @ src_mean])
-
-
-def invert_affine(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The 2x3 matrix that undoes a 2x3 matrix.
-
-    >>> invert_affine(np.array([[2.0, 0.0, 4.0], [0.0, 2.0, 6.0]])).tolist()
-    [[0.5, 0.0, -2.0], [0.0, 0.5, -3.0]]
-    """
-    if matrix.shape != (2, 3):
-        raise ShapeError("matrix", "(2, 3)", matrix.shape)
-    turn = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([turn, -turn @ matrix[:, 2]])
-
-
-def apply_affine(matrix: NDArray[np.floating], points: Points) -> NDArray[np.float64]:
-    """Move (N, 2) points by a 2x3 matrix."""
-    moved: NDArray[np.float64] = points @ matrix[:, :2].T + matrix[:, 2]
-    return moved
