@@ -6,7 +6,8 @@
     │   ├── ImageError            bytes that are not a picture we read safely
     │   ├── NoFaceFound           a picture without a face where one is needed
     │   ├── AmbiguousFace         several faces where one is needed
-    │   └── ThinData              too few samples for the figure that was asked for
+    │   ├── ThinData              too few samples for the figure that was asked for
+    │   └── UnknownPerson         nobody in the gallery has that name or id
     ├── ModelError                weights or an engine are missing or unfit      -> exit 3, HTTP 503
     │   ├── UnknownModel          no card has that name
     │   ├── ModelMissing          the file is not here and no source gave it
@@ -14,6 +15,10 @@
     │   ├── LicenceRefused        the licence does not allow the use that was declared
     │   └── DependencyMissing     an optional package is not installed
     └── StoreError                a gallery or another store refused              -> exit 4, HTTP 409
+        ├── StoreCorrupt          bytes are not what was written
+        ├── WrongKey              the key does not open this gallery
+        ├── ModelMismatch         the gallery was enrolled with another network
+        └── ConsentRequired       this gallery takes nobody without a consent record
 
 Each has a stable ``code`` for programs; the message is one sentence that ends with the cure.
 """
@@ -83,6 +88,12 @@ class ThinData(InputError):
     code = "thin_data"
 
 
+class UnknownPerson(InputError):
+    """Nobody in the gallery has that name or id."""
+
+    code = "unknown_person"
+
+
 class ModelError(MienError):
     """Weights or an inference engine are missing or unfit."""
 
@@ -125,3 +136,27 @@ class StoreError(MienError):
 
     code = "store_error"
     exit_code = 4
+
+
+class StoreCorrupt(StoreError):
+    """Bytes in the store are not what was written."""
+
+    code = "store_corrupt"
+
+
+class WrongKey(StoreError):
+    """The key does not open this gallery."""
+
+    code = "wrong_key"
+
+
+class ModelMismatch(StoreError):
+    """The gallery holds no templates of the network that made the query."""
+
+    code = "model_mismatch"
+
+
+class ConsentRequired(StoreError):
+    """This gallery takes nobody without a consent record."""
+
+    code = "consent_required"

@@ -41,3 +41,35 @@ class Embedder(Protocol):
 
     def embed(self, faces: Sequence[AlignedFace]) -> list[Embedding]:
         """Turn aligned faces into embeddings, in order."""
+
+
+class Sealer(Protocol):
+    """Authenticated encryption under a key that the store never holds.
+
+    ``about`` is bound to the sealed bytes: opened with any other value they are refused (`StoreCorrupt`).
+    """
+
+    def new_key(self, about: bytes) -> tuple[bytes, bytes]:
+        """Make a data key; returns it and its wrapped form, which alone may be stored."""
+
+    def unwrap(self, wrapped: bytes, about: bytes) -> bytes:
+        """The data key out of its wrapped form."""
+
+    def seal(self, plain: bytes, about: bytes, key: bytes | None = None) -> bytes:
+        """Encrypt under ``key``, or under the gallery's own key."""
+
+    def open(self, sealed: bytes, about: bytes, key: bytes | None = None) -> bytes:
+        """What `seal` was given."""
+
+    def tag(self, purpose: str, value: bytes) -> bytes:
+        """A keyed 16-byte fingerprint, so that equal values can be found without being stored."""
+
+
+class Protector(Protocol):
+    """Turns embeddings into revocable templates and compares those."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """(N, D) unit vectors -> (N, D) float32 unit vectors, or (N, B) uint8 packed bits."""

@@ -1,0 +1,1 @@
+"""Remember people: durable records, exact and approximate search, corrections, erasure."""

@@ -1,0 +1,149 @@
+"""How people leave: withdrawal, erasure with proof, retention, and the copy of their data they may ask for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.core.errors import StoreError
+from mien.core.people import Person, person_code
+from mien.gallery.people import People
+from mien.gallery.rows import PersonRow
+from mien.gallery.search import INDEX_KEY, new_index_key
+
+WINDOW = 24
+Due = Callable[[float, int | None, int | None], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did.
+
+    records: sealed records that were deleted.    bytes_left: how many of them still had a trace in the store's
+    files afterwards, or None where the files belong to a server.    key_destroyed: always, with the person's row.
+    """
+
+    people: tuple[int, ...]
+    records: int
+    bytes_left: int | None
+    files: tuple[str, ...]
+    key_destroyed: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "people": [person_code(id) for id in self.people],
+            "records": self.records,
+            "bytes_left": self.bytes_left,
+            "files": list(self.files),
+            "key_destroyed": self.key_destroyed,
+        }
+
+
+def withdraw(people: People, who: str | int) -> Person:
+    """Consent is withdrawn: no search finds this person from now on; `erase` or `purge` removes them."""
+    with people.records.writing():
+        row = people.row(who)
+        now = int(people.clock())
+        people.records.put_people([row._replace(withdrawn=now, revision=people.records.next_revision())])
+        people.log(people.clock(), [("withdraw", row.id, {})])
+    return people.find(row.id)
+
+
+def erase(people: People, who: str | int, reason: str = "asked") -> Erasure:
+    """Remove every trace: rows, the person's key, corrections about them, index and its snapshot.
+
+    Proven by looking for the sealed bytes in the files of the store. A backup made earlier still holds them,
+    with the wrapped key: `rotate_key` of the gallery makes such backups unreadable.
+    """
+    return _erase(people, [people.row(who)], reason)
+
+
+def purge(people: People, due: Due) -> list[Erasure]:
+    """Erase everyone whose time is over.  due: (seen, expires, withdrawn) -> reason, or None to keep."""
+    groups: dict[str, list[PersonRow]] = {}
+    after = 0
+    while rows := people.records.people_after(after, 500):
+        for row in rows:
+            reason = due(row.seen, row.expires, row.withdrawn) if row.merged is None else None
+            if reason:
+                groups.setdefault(reason, []).append(row)
+        after = rows[-1].id
+    return [_erase(people, rows, reason) for reason, rows in sorted(groups.items())]
+
+
+def export(people: People, who: str | int) -> dict[str, Any]:
+    """Everything that is known about somebody, as JSON can hold it; `take_in` reads it back."""
+    row = people.row(who)
+    person = people.vault.open_person(row)
+    faces = []
+    for open_face in people.open_faces(row):
+        template = open_face.template
+        entry = open_face.face.to_dict()
+        entry["photo"] = open_face.photo.hex()
+        entry["template"] = {
+            "dtype": template.dtype.str,
+            "data": base64.b64encode(template.tobytes()).decode("ascii"),
+        }
+        faces.append(entry)
+    log = [entry.to_dict() for entry in _log_of(people, row.id)]
+    return {"person": person.to_dict(), "faces": faces, "log": log, "gallery": people.vault.gallery.hex()}
+
+
+def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
+    records = people.records
+    with records.writing():
+        ids = _with_merged(people, [row.id for row in rows])
+        faces = records.faces_of(ids)
+        all_rows = records.people(ids)
+        edits = [e for e in records.edits() if np.isin(np.frombuffer(e.people, dtype="<i8"), ids).any()]
+        traces = [row.sealed for row in (*all_rows, *faces, *edits)] + [row.key for row in all_rows]
+        records.drop_people(ids, records.next_revision())
+        records.drop_edits([edit.id for edit in edits])
+        records.put_meta(INDEX_KEY, new_index_key(people.vault))
+        people.log(people.clock(), [("erase", id, {"reason": reason}) for id in ids])
+    people.search.forget()
+    records.wipe_traces()
+    people.search.refresh()
+    files = records.files()
+    left = remaining(traces, files) if files else None
+    if left:
+        raise StoreError(f"{left} erased records are still readable in {files[0].parent}: close other users and repeat")
+    return Erasure(tuple(ids), len(traces), left, tuple(path.name for path in files))
+
+
+def remaining(traces: Sequence[bytes], files: Sequence[Path]) -> int:
+    """How many of the sealed records have a window of bytes in the files.
+
+    Every record is probed at several places, because a database page may hold part of one.
+    """
+    windows = {
+        trace[start : start + WINDOW]: number
+        for number, trace in enumerate(traces)
+        for start in range(0, max(len(trace) - WINDOW, 1), max(len(trace) // 4, WINDOW))
+    }
+    found: set[int] = set()
+    for path in files:
+        data = path.read_bytes()
+        found.update(number for window, number in windows.items() if window in data)
+    return len(found)
+
+
+def _with_merged(people: People, ids: list[int]) -> list[int]:
+    """These people and everybody ever merged into them, those merged first coming first."""
+    every, layer = list(ids), list(ids)
+    while layer := people.records.merged_into(layer):
+        every += layer
+    return every[::-1]
+
+
+def _log_of(people: People, person: int) -> list[Any]:
+    found, after = [], 0
+    while entries := people.audit(after):
+        found += [entry for entry in entries if entry.person == person]
+        after = entries[-1].number
+    return found

@@ -1,0 +1,385 @@
+"""The gallery without its cameras: embeddings in, people out. `mien.pipeline.gallery` adds the photos."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import ConsentRequired, InputError, ShapeError, StoreCorrupt, UnknownPerson, WrongKey
+from mien.core.people import AuditEntry, Consent, Enrolment, Match, Person, Sample, StoredFace, parse_person_code
+from mien.core.protocols import Protector, Sealer
+from mien.core.types import Embedding
+from mien.gallery import audit
+from mien.gallery.ids import IdSource
+from mien.gallery.index import Templates
+from mien.gallery.rows import FaceRow, PersonRow, Records
+from mien.gallery.search import INDEX_KEY, Search, new_index_key
+from mien.gallery.templates import advise
+from mien.gallery.vault import OpenFace, Vault, normal_name
+
+GROUP = 1000
+LONGEST_NAME = 200
+LoadProtector = Callable[[str, bytes, int], Protector]
+
+
+class People:
+    """Everyone enrolled in one gallery.
+
+    records: an open store, made a gallery by `found` if it is new.    sealer: opened with the gallery's key.
+    load_protector: `mien.privacy.protect.load_protector`.    folder: for index snapshots, or None.
+    actor: who acts, for the audit log.    clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        sealer: Sealer,
+        load_protector: LoadProtector,
+        folder: Path | None = None,
+        actor: str = "local",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.records = records
+        self.vault = Vault(sealer, gallery_id(records))
+        self.actor = actor
+        self.clock = clock
+        self.ids = IdSource()
+        self._load_protector = load_protector
+        self._protectors: dict[str, Protector] = {}
+        self._check_key()
+        self.search = Search(records, self.vault, folder)
+        self._touched: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Note who was seen, save the index, and let go of the store."""
+        try:
+            self.flush()
+            self.search.refresh()
+            self.search.save()
+        finally:
+            self.records.close()
+
+    # --- enrol -------------------------------------------------------------------------------------------
+
+    def enrol(self, name: str | None, samples: Sequence[Sample], consent: Consent | None = None) -> Person:
+        """Add somebody, or add photos to them; on disk when this returns. Repeating it changes nothing."""
+        return next(self.enrol_many([Enrolment(name, samples, consent)]))
+
+    def enrol_many(self, enrolments: Iterable[Enrolment], group: int = GROUP) -> Iterator[Person]:
+        """Enrol in groups of one transaction each; yields people once they are on disk."""
+        batch: list[Enrolment] = []
+        for enrolment in enrolments:
+            batch.append(self._checked(enrolment))
+            if len(batch) == group:
+                yield from self._enrol_group(batch)
+                batch = []
+        if batch:
+            yield from self._enrol_group(batch)
+
+    def _checked(self, enrolment: Enrolment) -> Enrolment:
+        if not enrolment.samples:
+            raise InputError("nobody can be enrolled without a face: give at least one")
+        if enrolment.consent is None and self.policy().get("require_consent"):
+            raise ConsentRequired("this gallery enrols nobody without consent: give --consent-by and --purpose")
+        if enrolment.name is not None:
+            enrolment = replace(enrolment, name=clean_name(enrolment.name))
+        for sample in enrolment.samples:
+            vector = sample.embedding.vector
+            if vector.ndim != 1:
+                raise ShapeError("vector", "(D,)", vector.shape)
+            if not abs(float(vector @ vector) - 1) < 1e-3:
+                raise InputError("an embedding must be finite and of unit length: normalise it first")
+        return enrolment
+
+    def _enrol_group(self, batch: Sequence[Enrolment]) -> list[Person]:
+        templates = self._protect_all(batch)
+        tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
+        now = self.clock()
+        with self.records.writing():
+            before = self.records.revision()
+            after = self.records.next_revision()
+            known = {row.tag: row for row in self.records.people_by_tag([t for t in set(tags) if t])}
+            group = _Group(self, now, after, known)
+            for enrolment, tag, protected in zip(batch, tags, templates, strict=True):
+                group.add(enrolment, tag, protected)
+            self.records.put_people(group.rows.values())
+            self.records.put_faces(group.faces)
+            self._log(now, group.entries)
+        if not known and group.single:
+            self.search.absorb(before, after, group.fresh())
+        return group.people
+
+    # --- ask ---------------------------------------------------------------------------------------------
+
+    def identify(self, embedding: Embedding, top: int = 5) -> list[Match]:
+        """The most similar people, best first; deciding whether the best is good enough is the caller's."""
+        query = self.protect(embedding.model, embedding.vector[None])[0]
+        return self.search.nearest(query, embedding.model, top)
+
+    def compare(self, embedding: Embedding, person: int) -> float | None:
+        """Similarity with one person (1:1), or None when they have no photo of that model."""
+        query = self.protect(embedding.model, embedding.vector[None])[0]
+        found = self.search.compare(query, embedding.model, [person])
+        return found[0].similarity if found else None
+
+    def touch(self, people: Iterable[int]) -> None:
+        """Note that these people were seen now; written together with the next write, or at `close`."""
+        now = int(self.clock())
+        self._touched.update(dict.fromkeys(people, now))
+        if len(self._touched) > GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down who was seen."""
+        if not self._touched:
+            return
+        with self.records.writing():
+            rows = self.records.people(list(self._touched))
+            # The template did not change, so neither does the revision.
+            self.records.put_people([row._replace(seen=max(row.seen, self._touched[row.id])) for row in rows])
+        self._touched = {}
+
+    def find(self, who: str | int) -> Person:
+        """The person with this name, code ("p-…") or id; somebody merged away answers as who they are now."""
+        return self.vault.open_person(self.row(who))
+
+    def list(self, after: int = 0, limit: int = 1000) -> list[Person]:
+        """People in order of enrolment, merged ones left out."""
+        rows = self.records.people_after(after, limit)
+        return [self.vault.open_person(row) for row in rows if row.merged is None]
+
+    def all(self) -> Iterator[Person]:
+        """Everyone, page by page."""
+        after = 0
+        while rows := self.records.people_after(after, 500):
+            yield from (self.vault.open_person(row) for row in rows if row.merged is None)
+            after = rows[-1].id
+
+    def faces(self, who: str | int) -> list[StoredFace]:
+        """Somebody's photos, with advice on which to replace."""
+        stored = self.open_faces(self.row(who))
+        if not stored:
+            return []
+        out: list[StoredFace] = []
+        for model in sorted({face.face.model for face in stored}):
+            group = [face for face in stored if face.face.model == model]
+            words = [""] * len(group)
+            if group[0].template.dtype == np.float32:
+                vectors = np.stack([face.template for face in group])
+                words = advise(vectors, np.array([f.face.quality for f in group], dtype=np.float32))  # type: ignore[arg-type]
+            out += [replace(face.face, advice=word) for face, word in zip(group, words, strict=True)]
+        return out
+
+    def __len__(self) -> int:
+        return self.records.count()[0]
+
+    # --- look after --------------------------------------------------------------------------------------
+
+    def policy(self) -> Mapping[str, Any]:
+        """What `set_policy` stored, or nothing."""
+        sealed = self.records.get_meta("policy")
+        return {} if sealed is None else self.vault.open_own(sealed, "policy")
+
+    def set_policy(self, policy: Mapping[str, Any]) -> None:
+        """Store the retention and consent rules of this gallery (`mien.privacy.retention.RetentionPolicy`)."""
+        with self.records.writing():
+            self.records.put_meta("policy", self.vault.seal_own(dict(policy), "policy"))
+            self._log(self.clock(), [("policy", None, policy)])
+
+    def audit(self, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
+        """The log, in order."""
+        return audit.read(self.records, after, limit)
+
+    def verify(self) -> Mapping[str, int]:
+        """Check everything: files, log, and that every sealed record opens. Raises `StoreCorrupt`."""
+        if problems := self.records.check():
+            raise StoreCorrupt(f"the store is damaged ({problems[0]}): restore it from a backup")
+        entries = audit.verify(self.records, self.vault.sealer)
+        people = faces = after = 0
+        while rows := self.records.people_after(after, 500):
+            for row in rows:
+                self.vault.open_person(row)
+                faces += len(self.open_faces(row))
+            people, after = people + len(rows), rows[-1].id
+        return {"people": people, "faces": faces, "audit_entries": entries}
+
+    # --- for the rest of the room ------------------------------------------------------------------------
+
+    def row(self, who: str | int) -> PersonRow:
+        """The row of this person, through merges."""
+        number = parse_person_code(who) if isinstance(who, str) else who
+        if number is not None:
+            rows = self.records.people([number])
+        else:
+            rows = self.records.people_by_tag([self.vault.name_tag(str(who))])
+        while rows and rows[0].merged is not None:
+            rows = self.records.people([rows[0].merged])
+        if not rows:
+            raise UnknownPerson(f"nobody in the gallery is {who!r}: `mien people list` shows who is")
+        return rows[0]
+
+    def open_faces(self, row: PersonRow) -> list[OpenFace]:
+        key = self.vault.key_of(row)
+        return [self.vault.open_face(face, key) for face in self.records.faces_of([row.id])]
+
+    def protect(self, model: str, vectors: NDArray[np.float32]) -> Templates:
+        """Embeddings as this gallery stores them.  vectors: (N, D)."""
+        protector = self._protectors.get(model)
+        if protector is None:
+            kind, seed = self.vault.open_own(self._meta("protection"), "protection")
+            protector = self._load_protector(kind, bytes.fromhex(seed) + model.encode(), vectors.shape[1])
+            self._protectors[model] = protector
+        return protector.protect(vectors)
+
+    def _protect_all(self, batch: Sequence[Enrolment]) -> list[list[NDArray[np.generic]]]:
+        """Templates of every sample, computed model by model in one product each."""
+        out: list[list[Any]] = [[None] * len(enrolment.samples) for enrolment in batch]
+        places: dict[str, list[tuple[int, int]]] = {}
+        for i, enrolment in enumerate(batch):
+            for j, sample in enumerate(enrolment.samples):
+                places.setdefault(sample.embedding.model, []).append((i, j))
+        for model, where in places.items():
+            vectors = np.stack([batch[i].samples[j].embedding.vector for i, j in where])
+            for (i, j), template in zip(where, self.protect(model, vectors.astype(np.float32)), strict=True):
+                out[i][j] = template
+        return out
+
+    def _log(self, at: float, entries: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
+        audit.append(self.records, self.vault.sealer, at, self.actor, entries)
+
+    log = _log
+
+    def _meta(self, name: str) -> bytes:
+        value = self.records.get_meta(name)
+        if value is None:
+            raise StoreCorrupt(f"the gallery lost its record {name!r}: restore it from a backup")
+        return value
+
+    def _check_key(self) -> None:
+        try:
+            self.vault.open_own(self._meta("key_check"), "key_check")
+        except StoreCorrupt as error:
+            raise WrongKey("this key does not open this gallery: give the one it was made with") from error
+
+
+class _Group:
+    """Rows of one transaction of enrolments, gathered before they are written."""
+
+    def __init__(self, people: People, now: float, revision: int, known: dict[bytes | None, PersonRow]) -> None:
+        self._vault, self._ids, self._records = people.vault, people.ids, people.records
+        self._now, self._revision, self._known = now, revision, dict(known)
+        self._keys: dict[int, bytes] = {}
+        self._photos: dict[int, dict[tuple[str, bytes], int]] = {}
+        self.rows: dict[int, PersonRow] = {}
+        self.faces: list[FaceRow] = []
+        self.people: list[Person] = []
+        self.entries: list[tuple[str, int | None, Mapping[str, Any]]] = []
+        self.single = True
+        self._templates: dict[str, tuple[list[int], list[NDArray[np.generic]]]] = {}
+
+    def add(self, enrolment: Enrolment, tag: bytes | None, templates: Sequence[NDArray[np.generic]]) -> None:
+        row = self._known.get(tag) if tag is not None else None
+        person = self._new(enrolment, tag) if row is None else self._again(row, enrolment)
+        key, photos = self._keys[person.id], self._photos[person.id]
+        for sample, template in zip(enrolment.samples, templates, strict=True):
+            photo = os.urandom(16) if sample.photo is None else self._vault.photo_tag(sample.photo)
+            place = (sample.embedding.model, photo)
+            id = photos.setdefault(place, self._ids.next(self._now))
+            self.faces.append(self._vault.seal_face(id, person.id, sample, template, photo, key))
+        self.single = self.single and row is None and len(enrolment.samples) == 1
+        if self.single:
+            ids, stack = self._templates.setdefault(enrolment.samples[0].embedding.model, ([], []))
+            ids.append(person.id)
+            stack.append(templates[0])
+        self.people.append(person)
+        self.entries.append(("enrol", person.id, {"faces": len(enrolment.samples)}))
+
+    def fresh(self) -> dict[str, tuple[NDArray[np.int64], Any]]:
+        return {m: (np.array(ids, dtype=np.int64), np.stack(t)) for m, (ids, t) in self._templates.items()}
+
+    def _new(self, enrolment: Enrolment, tag: bytes | None) -> Person:
+        person = Person(self._ids.next(self._now), enrolment.name, self._now, int(self._now), enrolment.consent)
+        key, wrapped = self._vault.new_key(person.id)
+        self._keys[person.id], self._photos[person.id] = key, {}
+        self._store(PersonRow(person.id, tag, wrapped, b"", 0, None, None, None, 0), person)
+        return person
+
+    def _again(self, row: PersonRow, enrolment: Enrolment) -> Person:
+        if row.id not in self._keys:
+            self._keys[row.id] = self._vault.key_of(row)
+            self._photos[row.id] = {(f.model, f.photo): f.id for f in self._records.faces_of([row.id])}
+        person = self._vault.open_person(row, self._keys[row.id])
+        # A new consent renews matching; a photo alone does not undo a withdrawal.
+        withdrawn = None if enrolment.consent else person.withdrawn
+        consent = enrolment.consent or person.consent
+        person = replace(person, seen=int(self._now), consent=consent, withdrawn=withdrawn)
+        self._store(row, person)
+        return person
+
+    def _store(self, row: PersonRow, person: Person) -> None:
+        expires = person.consent.expires if person.consent else None
+        row = row._replace(
+            sealed=self._vault.seal_person(person, self._keys[person.id]),
+            seen=int(person.seen),
+            expires=None if expires is None else int(expires),
+            withdrawn=None if person.withdrawn is None else int(person.withdrawn),
+            revision=self._revision,
+        )
+        self.rows[row.id] = row
+        if row.tag is not None:
+            self._known[row.tag] = row
+
+
+def gallery_id(records: Records) -> bytes:
+    """The store's 16-byte id, or `StoreCorrupt` when it is not a gallery yet."""
+    value = records.get_meta("gallery")
+    if value is None:
+        raise StoreCorrupt("this store holds no gallery: open it with create")
+    return value
+
+
+def found(records: Records, make_sealer: Callable[[bytes, bool], Sealer], protection: str = "rotation") -> Sealer:
+    """Make an empty store a gallery, once; returns the sealer of its key.
+
+    make_sealer: (gallery id, new) -> the sealer.    protection: "plain", "rotation" or "biohash".
+    """
+    id = records.get_meta("gallery")
+    if id is not None:
+        return make_sealer(id, False)
+    with records.writing():
+        id = records.get_meta("gallery")
+        if id is not None:  # another process was faster
+            return make_sealer(id, False)
+        id = os.urandom(16)
+        sealer = make_sealer(id, True)
+        vault = Vault(sealer, id)
+        records.put_meta("gallery", id)
+        records.put_meta("key_check", vault.seal_own("mien", "key_check"))
+        records.put_meta("protection", vault.seal_own([protection, os.urandom(32).hex()], "protection"))
+        records.put_meta(INDEX_KEY, new_index_key(vault))
+    return sealer
+
+
+def clean_name(name: str) -> str:
+    """A name as it is shown: no control characters, single spaces, at most 200 characters."""
+    shown = " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
+    if not shown or not normal_name(shown):
+        raise InputError("a name needs at least one visible character: give another")
+    if len(shown) > LONGEST_NAME:
+        raise InputError(f"a name may have {LONGEST_NAME} characters, not {len(shown)}: shorten it")
+    if parse_person_code(shown) is not None:
+        raise InputError(f"{shown!r} reads like an id: give another name")
+    return shown

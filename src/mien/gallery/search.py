@@ -1,0 +1,206 @@
+"""Template in, ranked people out. The records are the truth; the indexes follow them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mien.core.errors import MienError, ModelMismatch
+from mien.core.people import Match
+from mien.gallery import snapshot
+from mien.gallery.ann import ScanIndex, scan_works
+from mien.gallery.flat import FlatIndex
+from mien.gallery.index import Ids, Index, Templates
+from mien.gallery.rows import FaceRow, PersonRow, Records
+from mien.gallery.templates import pool, pool_bits, similarities
+from mien.gallery.vault import OpenFace, Vault
+
+FLAT_LIMIT = 20_000
+SNAPSHOT_FROM = 5_000
+INDEX_KEY = "index_key"
+_PAGE = 500
+
+
+class Search:
+    """One index a model, kept up to date with the records.
+
+    folder: where snapshots go, or None to keep none.
+    """
+
+    def __init__(self, records: Records, vault: Vault, folder: Path | None) -> None:
+        self._records = records
+        self._vault = vault
+        self._path = None if folder is None else folder / "index.sealed"
+        self._indexes: dict[str, Index] = {}
+        self._revision = 0
+        self._changes = 0
+        self._load()
+
+    def refresh(self) -> None:
+        """Learn what was committed since, by this process or another."""
+        now = self._records.revision()
+        if now == self._revision:
+            return
+        gone = np.array(self._records.gone_since(self._revision), dtype=np.int64)
+        for rows in _pages(self._records.people_changed(self._revision), _PAGE):
+            self._learn(rows)
+        for index in self._indexes.values():
+            index.drop(gone)
+        self._changes += len(gone)
+        self._revision = now
+
+    def absorb(self, before: int, after: int, fresh: Mapping[str, tuple[Ids, Templates]]) -> None:
+        """After a commit of new people only: take their templates from memory instead of reading them back."""
+        if self._revision != before:
+            return  # somebody else wrote too; `refresh` sorts it out
+        for model, (ids, templates) in fresh.items():
+            self._put(model, ids, templates)
+        self._revision = after
+
+    def nearest(self, query: Templates, model: str, top: int) -> list[Match]:
+        """The ``top`` most similar people, best first, with exact similarities.  query: (D,) protected."""
+        self.refresh()
+        index = self._indexes.get(model)
+        if index is None or not len(index):
+            self._refuse_other_models(model)
+            return []
+        ids = index.nearest(query, top + 8)
+        return self.compare(query, model, [int(i) for i in ids])[:top]
+
+    def compare(self, query: Templates, model: str, ids: Sequence[int]) -> list[Match]:
+        """These people's similarities from their stored photos, best first."""
+        rows = {row.id: row for row in self._records.people(ids) if _matchable(row)}
+        keys = {id: self._vault.key_of(row) for id, row in rows.items()}
+        faces = _by_person(self._open(self._records.faces_of(list(rows), model), keys))
+        people = list(faces)
+        if not people:
+            return []
+        templates = np.stack([pool_faces(faces[id]) for id in people])
+        found = sorted(zip(similarities(query, templates).tolist(), people, strict=True), key=lambda x: (-x[0], x[1]))
+        names = {id: self._vault.open_person(rows[id], keys[id]).name for id in people}
+        return [Match(id, names[id], similarity) for similarity, id in found]
+
+    def save(self) -> None:
+        """Write the snapshot, when it is worth the bytes."""
+        size = sum(len(index) for index in self._indexes.values())
+        if self._path is None or size < SNAPSHOT_FROM or self._changes < max(size // 50, 1):
+            return
+        sealed = self._records.get_meta(INDEX_KEY)
+        if sealed is None:
+            return
+        header = {
+            "revision": self._revision,
+            "indexes": {m: [i.kind, i.dimension] for m, i in self._indexes.items()},
+        }
+        parts = ((model, name, array) for model, index in self._indexes.items() for name, array in index.state())
+        snapshot.save(self._path, self._vault.sealer, self._index_key(sealed), header, parts)
+        self._changes = 0
+
+    def forget(self) -> None:
+        """After an erasure: the snapshot's key is gone, and so the file may go."""
+        if self._path is not None:
+            snapshot.remove(self._path)
+            snapshot.remove(self._path.with_suffix(".new"))
+        self._changes = max(self._changes, 1 + sum(len(index) for index in self._indexes.values()))
+
+    def __len__(self) -> int:
+        return max((len(index) for index in self._indexes.values()), default=0)
+
+    def _load(self) -> None:
+        sealed = self._records.get_meta(INDEX_KEY)
+        if self._path is None or sealed is None or not self._path.exists():
+            return
+        indexes: dict[str, Index] = {}
+        try:
+            header, arrays = snapshot.load(self._path, self._vault.sealer, self._index_key(sealed))
+            for model, (kind, dimension) in header["indexes"].items():
+                indexes[model] = ScanIndex(dimension) if kind == "scan" else FlatIndex()
+            for model, name, array in arrays:
+                indexes[model].restore(name, array)
+        except (MienError, OSError, ValueError, KeyError):
+            # Damaged, or sealed before an erasure: it is a copy, so the records rebuild it.
+            snapshot.remove(self._path)
+            self._changes = 1 << 40
+            return
+        if header["revision"] <= self._records.revision():
+            self._indexes, self._revision = indexes, header["revision"]
+
+    def _index_key(self, sealed: bytes) -> bytes:
+        return bytes.fromhex(self._vault.open_own(sealed, INDEX_KEY))
+
+    def _learn(self, rows: Sequence[PersonRow]) -> None:
+        ids = np.array([row.id for row in rows], dtype=np.int64)
+        self._changes += len(rows)
+        shown = [row for row in rows if _matchable(row)]
+        keys = {row.id: self._vault.key_of(row) for row in shown}
+        by_model: dict[str, list[FaceRow]] = {}
+        for face in self._records.faces_of([row.id for row in shown]):
+            by_model.setdefault(face.model, []).append(face)
+        for model in {*by_model, *self._indexes}:
+            faces = _by_person(self._open(by_model.get(model, []), keys))
+            if model in self._indexes:
+                self._indexes[model].drop(ids[~np.isin(ids, list(faces))])
+            if faces:
+                people = np.array(list(faces), dtype=np.int64)
+                self._put(model, people, np.stack([pool_faces(faces[id]) for id in faces]))
+
+    def _put(self, model: str, ids: Ids, templates: Templates) -> None:
+        index = self._indexes.get(model)
+        if index is None:
+            index = self._indexes[model] = FlatIndex()
+        index.put(ids, templates)
+        self._changes += len(ids)
+        if isinstance(index, FlatIndex) and len(index) > FLAT_LIMIT and templates.dtype == np.float32 and scan_works(templates.shape[1]):
+            grown = ScanIndex(templates.shape[1])
+            grown.put(*index.everything())
+            self._indexes[model] = grown
+
+    def _open(self, faces: Iterable[FaceRow], keys: Mapping[int, bytes]) -> list[OpenFace]:
+        return [self._vault.open_face(face, keys[face.person]) for face in faces]
+
+    def _refuse_other_models(self, model: str) -> None:
+        others = sorted(name for name, index in self._indexes.items() if len(index))
+        if others:
+            raise ModelMismatch(
+                f"the gallery was enrolled with {', '.join(others)}, the query made with {model}: "
+                "use the same --models, or enrol again"
+            )
+
+
+def pool_faces(faces: Sequence[OpenFace]) -> Templates:
+    """One person's template of their photos."""
+    if len(faces) == 1:
+        return faces[0].template
+    stack = np.stack([face.template for face in faces])
+    qualities = np.array([face.face.quality for face in faces], dtype=np.float32)
+    return pool_bits(stack, qualities) if stack.dtype == np.uint8 else pool(stack, qualities)  # type: ignore[arg-type]
+
+
+def new_index_key(vault: Vault) -> bytes:
+    """A sealed fresh key for snapshots; storing it makes every older snapshot unreadable."""
+    return vault.seal_own(os.urandom(32).hex(), INDEX_KEY)
+
+
+def _matchable(row: PersonRow) -> bool:
+    return row.withdrawn is None and row.merged is None
+
+
+def _by_person(faces: Iterable[OpenFace]) -> dict[int, list[OpenFace]]:
+    grouped: dict[int, list[OpenFace]] = {}
+    for face in faces:
+        grouped.setdefault(face.face.person, []).append(face)
+    return grouped
+
+
+def _pages(rows: Iterable[PersonRow], size: int) -> Iterator[list[PersonRow]]:
+    page: list[PersonRow] = []
+    for row in rows:
+        page.append(row)
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,115 @@
+"""Rows in, nouns out: everything personal is sealed, and every sealed byte is bound to its place."""
+
+from __future__ import annotations
+
+import json
+import struct
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.people import Consent, Person, Sample, StoredFace
+from mien.core.protocols import Sealer
+from mien.gallery.rows import FaceRow, PersonRow
+
+_HEADER = struct.Struct("<BfI")  # layout version, quality, length of the JSON that follows
+_BITS, _FLOATS = 1, 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFace:
+    """A face as stored: the protected template and what is known about the photo."""
+
+    face: StoredFace
+    photo: bytes
+    template: NDArray[np.float32] | NDArray[np.uint8]
+
+
+class Vault:
+    """Seals and opens rows of one gallery.
+
+    gallery: 16 bytes, part of what every record is bound to, so no record can move between galleries.
+    """
+
+    def __init__(self, sealer: Sealer, gallery: bytes) -> None:
+        self.sealer = sealer
+        self.gallery = gallery
+
+    def name_tag(self, name: str) -> bytes:
+        """Equal for names that differ in case, spacing or Unicode form only."""
+        return self.sealer.tag("name", normal_name(name).encode())
+
+    def photo_tag(self, photo: bytes) -> bytes:
+        return self.sealer.tag("photo", photo)
+
+    def new_key(self, person: int) -> tuple[bytes, bytes]:
+        return self.sealer.new_key(self._about(b"key", person))
+
+    def key_of(self, row: PersonRow) -> bytes:
+        return self.sealer.unwrap(row.key, self._about(b"key", row.id))
+
+    def seal_person(self, person: Person, key: bytes) -> bytes:
+        consent = person.consent.to_dict() if person.consent else None
+        facts = {"name": person.name, "created": person.created, "consent": consent}
+        return self.sealer.seal(_dump(facts), self._about(b"person", person.id), key)
+
+    def open_person(self, row: PersonRow, key: bytes | None = None) -> Person:
+        plain = self.sealer.open(row.sealed, self._about(b"person", row.id), key or self.key_of(row))
+        facts = json.loads(plain)
+        consent = Consent(**facts["consent"]) if facts["consent"] else None
+        return Person(row.id, facts["name"], facts["created"], row.seen, consent, row.withdrawn)
+
+    def seal_face(
+        self, id: int, person: int, sample: Sample, template: NDArray[np.generic], photo: bytes, key: bytes
+    ) -> FaceRow:
+        facts = _dump({"source": sample.source, "box": sample.box}) if sample.source or sample.box else b""
+        kind = _BITS if template.dtype == np.uint8 else _FLOATS
+        plain = _HEADER.pack(kind, sample.quality, len(facts)) + facts + template.tobytes()
+        model = sample.embedding.model
+        about = self._about(b"face", person, id, model.encode(), photo)
+        return FaceRow(id, person, model, photo, self.sealer.seal(plain, about, key))
+
+    def open_face(self, row: FaceRow, key: bytes) -> OpenFace:
+        about = self._about(b"face", row.person, row.id, row.model.encode(), row.photo)
+        plain = self.sealer.open(row.sealed, about, key)
+        kind, quality, length = _HEADER.unpack_from(plain)
+        start = _HEADER.size + length
+        facts = json.loads(plain[_HEADER.size : start]) if length else {"source": "", "box": None}
+        template = np.frombuffer(plain, dtype=np.uint8 if kind == _BITS else np.float32, offset=start)
+        box = tuple(facts["box"]) if facts["box"] else None
+        face = StoredFace(row.id, row.person, row.model, facts["source"], quality, box)
+        return OpenFace(face, row.photo, template)
+
+    def move_face(self, row: FaceRow, key: bytes, person: int, new_key: bytes) -> FaceRow:
+        """The same face under another person."""
+        plain = self.sealer.open(row.sealed, self._about(b"face", row.person, row.id, row.model.encode(), row.photo), key)
+        about = self._about(b"face", person, row.id, row.model.encode(), row.photo)
+        return row._replace(person=person, sealed=self.sealer.seal(plain, about, new_key))
+
+    def seal_own(self, facts: Any, what: str) -> bytes:
+        """Seal facts of the gallery as a whole."""
+        return self.sealer.seal(_dump(facts), self._about(what.encode()))
+
+    def open_own(self, sealed: bytes, what: str) -> Any:
+        return json.loads(self.sealer.open(sealed, self._about(what.encode())))
+
+    def _about(self, what: bytes, *place: int | bytes) -> bytes:
+        # Lengths are written out, so that no two places spell the same bytes.
+        parts = [p if isinstance(p, bytes) else p.to_bytes(8, "little") for p in place]
+        return b"mien/1" + self.gallery + b"".join(len(p).to_bytes(2, "little") + p for p in (what, *parts))
+
+
+def normal_name(name: str) -> str:
+    """How names are compared.
+
+    >>> normal_name("  Ada   LOVELACE ") == normal_name("ada lovelace")
+    True
+    """
+    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+
+
+def _dump(facts: Any) -> bytes:
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()

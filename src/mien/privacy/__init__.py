@@ -1,0 +1,1 @@
+"""Keep templates secret, revocable and no longer than agreed."""

@@ -1,0 +1,131 @@
+"""Where a gallery's master key comes from: the environment, a passphrase, or a key file outside the data.
+
+A stolen data folder must not carry its own key, so the key file lives in the platform's configuration folder
+(``MIEN_KEYS`` moves it), mode 0600 in a folder of mode 0700, whatever the umask says.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mien.core.errors import WrongKey
+from mien.privacy.seal import KEY_BYTES
+
+# RFC 7914; 2**15 costs about 0.1 s and 32 MiB once per opening.
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
+
+
+def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder of key files."""
+    named = environment.get("MIEN_KEYS")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("mien")) / "keys"
+
+
+def master_key(gallery: bytes, create: bool, environment: Mapping[str, str] = os.environ) -> bytes:
+    """Find the master key of the gallery with this id.
+
+    gallery: 16 bytes; also the salt of a passphrase.    create: the gallery is new, so a key file may be made.
+    ``MIEN_GALLERY_KEY`` (64 hex digits or base64) wins, then ``MIEN_GALLERY_PASSPHRASE``, then the key file.
+    """
+    if text := environment.get("MIEN_GALLERY_KEY"):
+        return parse_key(text)
+    if phrase := environment.get("MIEN_GALLERY_PASSPHRASE"):
+        return hashlib.scrypt(
+            phrase.encode(), salt=gallery, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, maxmem=2**26, dklen=KEY_BYTES
+        )
+    path = keys_folder(environment) / f"{gallery.hex()}.key"
+    return _make_key_file(path) if create and not path.exists() else _read_key_file(path)
+
+
+def parse_key(text: str) -> bytes:
+    """64 hex digits or base64 of 32 bytes.
+
+    >>> parse_key("00" * 32) == bytes(32)
+    True
+    """
+    text = text.strip()
+    try:
+        key = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise WrongKey("MIEN_GALLERY_KEY is neither 64 hex digits nor base64: give 32 bytes") from error
+    if len(key) != KEY_BYTES:
+        raise WrongKey(f"MIEN_GALLERY_KEY has {len(key)} bytes: give {KEY_BYTES}")
+    return key
+
+
+def destroy_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ) -> bool:
+    """Overwrite and remove the key file; everything sealed with it is lost for good. Says if there was one."""
+    path = keys_folder(environment) / f"{gallery.hex()}.key"
+    if not path.exists():
+        return False
+    with path.open("r+b") as file:
+        file.write(os.urandom(2 * KEY_BYTES + 1))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    return True
+
+
+def write_key_file(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> Path:
+    """Replace the key file in one step; the old one is intact until the new one is on disk."""
+    path = keys_folder(environment) / f"{gallery.hex()}.key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.chmod(0o700)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    _write_private(fresh, key)
+    os.replace(fresh, path)
+    _sync_folder(path.parent)
+    return path
+
+
+def _make_key_file(path: Path) -> bytes:
+    key = os.urandom(KEY_BYTES)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.chmod(0o700)
+    try:
+        _write_private(path, key)
+    except FileExistsError:
+        return _read_key_file(path)
+    _sync_folder(path.parent)
+    return key
+
+
+def _write_private(path: Path, key: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, key.hex().encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_key_file(path: Path) -> bytes:
+    try:
+        return parse_key(path.read_text(encoding="ascii"))
+    except FileNotFoundError as error:
+        raise WrongKey(
+            f"the key of this gallery is not here ({path.name}): copy it into the keys folder, "
+            "or set MIEN_GALLERY_KEY or MIEN_GALLERY_PASSPHRASE"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongKey(f"the key file {path.name} cannot be read: check its owner and mode") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
