@@ -13,7 +13,7 @@ from mien.core.types import Embedding
 class Consent:
     """A person's agreement to be recognised.
 
-    given_by: who agreed: the person, or who may sign for them.    text: version of the notice they were shown.
+    given_by: the person, or who may sign for them.    text: version of the notice they were shown.
     expires: when the agreement ends by itself, or None.
     """
 
@@ -72,7 +72,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class StoredFace:
-    """One face of somebody in the gallery; ``advice`` says why another photo would serve better, or is empty."""
+    """One face of somebody in the gallery; advice: why another photo would serve better."""
 
     id: int
     person: int

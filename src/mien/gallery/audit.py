@@ -45,7 +45,14 @@ def head(records: Records) -> tuple[int, bytes]:
 
 
 def link(
-    sealer: Sealer, before: bytes, seq: int, at: float, actor: str, action: str, person: int | None, detail: str
+    sealer: Sealer,
+    before: bytes,
+    seq: int,
+    at: float,
+    actor: str,
+    action: str,
+    person: int | None,
+    detail: str,
 ) -> bytes:
     """The MAC of an entry that follows one with MAC ``before``."""
     fields = json.dumps([seq, at, actor, action, person, detail], separators=(",", ":")).encode()
@@ -60,9 +67,9 @@ def verify(records: Records, sealer: Sealer) -> int:
             seq += 1
             mac = link(sealer, mac, seq, row.at, row.actor, row.action, row.subject, row.detail)
             if row.seq != seq or row.mac != mac:
-                raise StoreCorrupt(f"entry {seq} of the audit log was changed or removed: compare with a backup")
+                raise StoreCorrupt(f"audit entry {seq} was changed or removed: compare with a backup")
     if (seq, mac) != head(records):
-        raise StoreCorrupt(f"the audit log ends at entry {seq}, not where it should: compare with a backup")
+        raise StoreCorrupt(f"the audit log ends early, at entry {seq}: compare with a backup")
     return seq
 
 

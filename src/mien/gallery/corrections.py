@@ -103,7 +103,7 @@ def undo(people: People) -> str:
     with people.records.writing():
         edit = next((edit for edit in people.records.edits() if not edit.undone), None)
         if edit is None:
-            raise StoreError("there is no correction to undo: enrolments are taken back with `mien people erase`")
+            raise StoreError("there is no correction to undo: `mien people erase` takes back enrolments")
         payload = people.vault.open_own(edit.sealed, f"edit {edit.id} {edit.kind}")
         match edit.kind:
             case "rename":
@@ -139,7 +139,8 @@ def _undo_merge(people: People, payload: dict[str, Any]) -> None:
         _set_name(people, into, None)
         into = people.records.people([into.id])[0]
     tag = None if name is None else _free_tag(people, name)
-    people.records.put_people([source._replace(merged=None, revision=revision, tag=tag), into._replace(revision=revision)])
+    back = source._replace(merged=None, revision=revision, tag=tag)
+    people.records.put_people([back, into._replace(revision=revision)])
     _move(people, faces, into, source)
 
 
@@ -166,7 +167,7 @@ def _without_shared_photos(people: People, keep: int, other: int) -> tuple[list[
     faces = people.records.faces_of([other])
     shared = [face.id for face in faces if (face.model, face.photo) in present]
     if shared and len(shared) == len(faces):
-        raise StoreError("both appear in the same photos, and a person appears once in a photo: they are two people")
+        raise StoreError("both are in the same photos, so they are two people: split or erase instead")
     return [face for face in faces if face.id not in set(shared)], shared
 
 

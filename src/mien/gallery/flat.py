@@ -31,9 +31,11 @@ class FlatIndex:
         self._ids.append(ids)
         rows, start = self._ids.rows, self._ids.rows - len(ids)
         if rows > len(self._matrix):
-            grown = np.zeros((max(rows, 2 * len(self._matrix), 64), templates.shape[1]), dtype=templates.dtype)
+            grown = np.zeros(
+                (max(rows, 2 * len(self._matrix), 64), templates.shape[1]), dtype=templates.dtype
+            )
             grown[:start] = self._matrix[:start] if start else grown[:0]
-            self._matrix = grown  # type: ignore[assignment]  # same dtype as the templates
+            self._matrix = grown
         self._matrix[start:rows] = templates
         if self._ids.dead > 1024 and self._ids.dead > self._ids.rows // 4:
             self._compact()
@@ -62,7 +64,7 @@ class FlatIndex:
         if name == "ids":
             self._ids.adopt(np.asarray(array, dtype=np.int64))
         else:
-            self._matrix = array.copy()  # type: ignore[assignment]  # what `state` gave
+            self._matrix = np.array(array)
 
     def everything(self) -> tuple[Ids, Templates]:
         self._compact()

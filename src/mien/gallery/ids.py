@@ -18,7 +18,9 @@ class IdSource:
 
     def next(self, seconds: float) -> int:
         """seconds: now, since 1970."""
-        wanted = (max(int(seconds * 1000) - EPOCH_MS, 0) % (1 << 41)) * _SPREAD + secrets.randbelow(_SPREAD // 2)
+        wanted = (max(int(seconds * 1000) - EPOCH_MS, 0) % (1 << 41)) * _SPREAD + secrets.randbelow(
+            _SPREAD // 2
+        )
         with self._lock:
             # Within one millisecond ids step by a random amount, so that two processes rarely meet; the
             # primary key refuses the rest.

@@ -1,4 +1,4 @@
-"""How people leave: withdrawal, erasure with proof, retention, and the copy of their data they may ask for."""
+"""How people leave: withdrawal, erasure with proof, retention, and the copy of their data."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ Due = Callable[[float, int | None, int | None], str | None]
 class Erasure:
     """What an erasure did.
 
-    records: sealed records that were deleted.    bytes_left: how many of them still had a trace in the store's
-    files afterwards, or None where the files belong to a server.    key_destroyed: always, with the person's row.
+    records: sealed records that were deleted.
+    bytes_left: how many of them still had a trace in the store's files afterwards, or None where the files
+        belong to a server.
+    key_destroyed: always, with the person's row.
     """
 
     people: tuple[int, ...]
@@ -101,7 +103,8 @@ def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
         faces = records.faces_of(ids)
         all_rows = records.people(ids)
         edits = [e for e in records.edits() if np.isin(np.frombuffer(e.people, dtype="<i8"), ids).any()]
-        traces = [row.sealed for row in (*all_rows, *faces, *edits)] + [row.key for row in all_rows]
+        traces = [sealed for row in all_rows for sealed in (row.sealed, row.key)]
+        traces += [face.sealed for face in faces] + [edit.sealed for edit in edits]
         records.drop_people(ids, records.next_revision())
         records.drop_edits([edit.id for edit in edits])
         records.put_meta(INDEX_KEY, new_index_key(people.vault))
@@ -112,7 +115,7 @@ def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
     files = records.files()
     left = remaining(traces, files) if files else None
     if left:
-        raise StoreError(f"{left} erased records are still readable in {files[0].parent}: close other users and repeat")
+        raise StoreError(f"{left} erased records are still in the files: close other users and repeat")
     return Erasure(tuple(ids), len(traces), left, tuple(path.name for path in files))
 
 

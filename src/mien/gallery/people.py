@@ -13,14 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import ConsentRequired, InputError, ShapeError, StoreCorrupt, UnknownPerson, WrongKey
-from mien.core.people import AuditEntry, Consent, Enrolment, Match, Person, Sample, StoredFace, parse_person_code
+from mien.core.people import (
+    AuditEntry,
+    Consent,
+    Enrolment,
+    Match,
+    Person,
+    Sample,
+    StoredFace,
+    parse_person_code,
+)
 from mien.core.protocols import Protector, Sealer
 from mien.core.types import Embedding
 from mien.gallery import audit
+from mien.gallery.enrolment import Group
 from mien.gallery.ids import IdSource
 from mien.gallery.index import Templates
-from mien.gallery.rows import FaceRow, PersonRow, Records
-from mien.gallery.search import INDEX_KEY, Search, new_index_key
+from mien.gallery.rows import PersonRow, Records
+from mien.gallery.search import INDEX_KEY, Search, new_index_key, stack
 from mien.gallery.templates import advise
 from mien.gallery.vault import OpenFace, Vault, normal_name
 
@@ -93,7 +103,7 @@ class People:
         if not enrolment.samples:
             raise InputError("nobody can be enrolled without a face: give at least one")
         if enrolment.consent is None and self.policy().get("require_consent"):
-            raise ConsentRequired("this gallery enrols nobody without consent: give --consent-by and --purpose")
+            raise ConsentRequired("this gallery needs a consent record: give --consent-by and --purpose")
         if enrolment.name is not None:
             enrolment = replace(enrolment, name=clean_name(enrolment.name))
         for sample in enrolment.samples:
@@ -112,12 +122,12 @@ class People:
             before = self.records.revision()
             after = self.records.next_revision()
             known = {row.tag: row for row in self.records.people_by_tag([t for t in set(tags) if t])}
-            group = _Group(self, now, after, known)
+            group = Group(self.vault, self.ids, self.records.faces_of, now, after, known)
             for enrolment, tag, protected in zip(batch, tags, templates, strict=True):
                 group.add(enrolment, tag, protected)
             self.records.put_people(group.rows.values())
             self.records.put_faces(group.faces)
-            self._log(now, group.entries)
+            self.log(now, group.entries)
         if not known and group.single:
             self.search.absorb(before, after, group.fresh())
         return group.people
@@ -156,7 +166,7 @@ class People:
         """The person with this name, code ("p-…") or id; somebody merged away answers as who they are now."""
         return self.vault.open_person(self.row(who))
 
-    def list(self, after: int = 0, limit: int = 1000) -> list[Person]:
+    def page(self, after: int = 0, limit: int = 1000) -> list[Person]:
         """People in order of enrolment, merged ones left out."""
         rows = self.records.people_after(after, limit)
         return [self.vault.open_person(row) for row in rows if row.merged is None]
@@ -178,8 +188,8 @@ class People:
             group = [face for face in stored if face.face.model == model]
             words = [""] * len(group)
             if group[0].template.dtype == np.float32:
-                vectors = np.stack([face.template for face in group])
-                words = advise(vectors, np.array([f.face.quality for f in group], dtype=np.float32))  # type: ignore[arg-type]
+                vectors = stack([face.template for face in group])
+                words = advise(vectors, np.array([f.face.quality for f in group], dtype=np.float32))
             out += [replace(face.face, advice=word) for face, word in zip(group, words, strict=True)]
         return out
 
@@ -194,10 +204,10 @@ class People:
         return {} if sealed is None else self.vault.open_own(sealed, "policy")
 
     def set_policy(self, policy: Mapping[str, Any]) -> None:
-        """Store the retention and consent rules of this gallery (`mien.privacy.retention.RetentionPolicy`)."""
+        """Store the rules of this gallery (`mien.privacy.retention.RetentionPolicy`)."""
         with self.records.writing():
             self.records.put_meta("policy", self.vault.seal_own(dict(policy), "policy"))
-            self._log(self.clock(), [("policy", None, policy)])
+            self.log(self.clock(), [("policy", None, policy)])
 
     def audit(self, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
         """The log, in order."""
@@ -244,7 +254,7 @@ class People:
             self._protectors[model] = protector
         return protector.protect(vectors)
 
-    def _protect_all(self, batch: Sequence[Enrolment]) -> list[list[NDArray[np.generic]]]:
+    def _protect_all(self, batch: Sequence[Enrolment]) -> list[list[Any]]:
         """Templates of every sample, computed model by model in one product each."""
         out: list[list[Any]] = [[None] * len(enrolment.samples) for enrolment in batch]
         places: dict[str, list[tuple[int, int]]] = {}
@@ -257,10 +267,8 @@ class People:
                 out[i][j] = template
         return out
 
-    def _log(self, at: float, entries: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
+    def log(self, at: float, entries: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
         audit.append(self.records, self.vault.sealer, at, self.actor, entries)
-
-    log = _log
 
     def _meta(self, name: str) -> bytes:
         value = self.records.get_meta(name)
@@ -275,74 +283,6 @@ class People:
             raise WrongKey("this key does not open this gallery: give the one it was made with") from error
 
 
-class _Group:
-    """Rows of one transaction of enrolments, gathered before they are written."""
-
-    def __init__(self, people: People, now: float, revision: int, known: dict[bytes | None, PersonRow]) -> None:
-        self._vault, self._ids, self._records = people.vault, people.ids, people.records
-        self._now, self._revision, self._known = now, revision, dict(known)
-        self._keys: dict[int, bytes] = {}
-        self._photos: dict[int, dict[tuple[str, bytes], int]] = {}
-        self.rows: dict[int, PersonRow] = {}
-        self.faces: list[FaceRow] = []
-        self.people: list[Person] = []
-        self.entries: list[tuple[str, int | None, Mapping[str, Any]]] = []
-        self.single = True
-        self._templates: dict[str, tuple[list[int], list[NDArray[np.generic]]]] = {}
-
-    def add(self, enrolment: Enrolment, tag: bytes | None, templates: Sequence[NDArray[np.generic]]) -> None:
-        row = self._known.get(tag) if tag is not None else None
-        person = self._new(enrolment, tag) if row is None else self._again(row, enrolment)
-        key, photos = self._keys[person.id], self._photos[person.id]
-        for sample, template in zip(enrolment.samples, templates, strict=True):
-            photo = os.urandom(16) if sample.photo is None else self._vault.photo_tag(sample.photo)
-            place = (sample.embedding.model, photo)
-            id = photos.setdefault(place, self._ids.next(self._now))
-            self.faces.append(self._vault.seal_face(id, person.id, sample, template, photo, key))
-        self.single = self.single and row is None and len(enrolment.samples) == 1
-        if self.single:
-            ids, stack = self._templates.setdefault(enrolment.samples[0].embedding.model, ([], []))
-            ids.append(person.id)
-            stack.append(templates[0])
-        self.people.append(person)
-        self.entries.append(("enrol", person.id, {"faces": len(enrolment.samples)}))
-
-    def fresh(self) -> dict[str, tuple[NDArray[np.int64], Any]]:
-        return {m: (np.array(ids, dtype=np.int64), np.stack(t)) for m, (ids, t) in self._templates.items()}
-
-    def _new(self, enrolment: Enrolment, tag: bytes | None) -> Person:
-        person = Person(self._ids.next(self._now), enrolment.name, self._now, int(self._now), enrolment.consent)
-        key, wrapped = self._vault.new_key(person.id)
-        self._keys[person.id], self._photos[person.id] = key, {}
-        self._store(PersonRow(person.id, tag, wrapped, b"", 0, None, None, None, 0), person)
-        return person
-
-    def _again(self, row: PersonRow, enrolment: Enrolment) -> Person:
-        if row.id not in self._keys:
-            self._keys[row.id] = self._vault.key_of(row)
-            self._photos[row.id] = {(f.model, f.photo): f.id for f in self._records.faces_of([row.id])}
-        person = self._vault.open_person(row, self._keys[row.id])
-        # A new consent renews matching; a photo alone does not undo a withdrawal.
-        withdrawn = None if enrolment.consent else person.withdrawn
-        consent = enrolment.consent or person.consent
-        person = replace(person, seen=int(self._now), consent=consent, withdrawn=withdrawn)
-        self._store(row, person)
-        return person
-
-    def _store(self, row: PersonRow, person: Person) -> None:
-        expires = person.consent.expires if person.consent else None
-        row = row._replace(
-            sealed=self._vault.seal_person(person, self._keys[person.id]),
-            seen=int(person.seen),
-            expires=None if expires is None else int(expires),
-            withdrawn=None if person.withdrawn is None else int(person.withdrawn),
-            revision=self._revision,
-        )
-        self.rows[row.id] = row
-        if row.tag is not None:
-            self._known[row.tag] = row
-
-
 def gallery_id(records: Records) -> bytes:
     """The store's 16-byte id, or `StoreCorrupt` when it is not a gallery yet."""
     value = records.get_meta("gallery")
@@ -351,7 +291,9 @@ def gallery_id(records: Records) -> bytes:
     return value
 
 
-def found(records: Records, make_sealer: Callable[[bytes, bool], Sealer], protection: str = "rotation") -> Sealer:
+def found(
+    records: Records, make_sealer: Callable[[bytes, bool], Sealer], protection: str = "rotation"
+) -> Sealer:
     """Make an empty store a gallery, once; returns the sealer of its key.
 
     make_sealer: (gallery id, new) -> the sealer.    protection: "plain", "rotation" or "biohash".

@@ -1,9 +1,9 @@
 """The embedded store: SQLite in one private folder. The only importer of apsw.
 
-Why apsw and not the standard library: it carries a SQLite without the WAL-reset bug (3.7.0 to 3.51.2 can lose
-or corrupt committed pages when a checkpoint races a writer; sqlite.org/wal.html#walresetbug), whatever the
-machine has. WAL with synchronous=FULL: an acknowledged enrolment survives a power cut; NORMAL does not promise
-that. secure_delete and a truncating checkpoint leave no erased byte in the files.
+Why apsw and not the standard library: it carries a SQLite without the WAL-reset bug, whatever the machine
+has (3.7.0 to 3.51.2 can lose or corrupt committed pages when a checkpoint races a writer;
+sqlite.org/wal.html#walresetbug). WAL with synchronous=FULL: an acknowledged enrolment survives a power cut;
+NORMAL does not promise that. secure_delete and a truncating checkpoint leave no erased byte in the files.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ class SqliteRecords(SqlRecords):
             self._db.execute(f"PRAGMA user_version = {len(STEPS)}")
 
     def _pragma(self, name: str) -> int:
-        return int(self._db.execute(f"PRAGMA {name}").fetchall()[0][0])
+        return int(str(self._db.execute(f"PRAGMA {name}").fetchall()[0][0]))
 
     def _tables(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0])
+        return int(str(self._db.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -161,7 +161,9 @@ class SqliteRecords(SqlRecords):
 def _require_fixed_sqlite() -> None:
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if version < (3, 51, 3):
-        raise StoreError(f"SQLite {apsw.sqlite_lib_version()} can corrupt a gallery: install apsw 3.51.3 or newer")
+        raise StoreError(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a gallery: install apsw 3.51.3 or newer"
+        )
 
 
 def _make_private(folder: Path) -> None:
@@ -172,7 +174,7 @@ def _make_private(folder: Path) -> None:
             folder.chmod(0o700)
             _touch_private(folder / DATABASE)
     except OSError as error:
-        raise StoreError(f"the gallery folder {folder} cannot be used ({error.strerror}): name another") from error
+        raise StoreError(f"{folder} cannot hold a gallery ({error.strerror}): name another folder") from error
 
 
 def _touch_private(path: Path) -> None:
@@ -185,12 +187,12 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
-        raise StoreError(f"the gallery cannot be locked for writing ({error.strerror}): check its folder") from error
+        raise StoreError(f"the gallery cannot be locked ({error.strerror}): check its folder") from error
     with file:
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(file):
             if time.monotonic() > deadline:
-                raise StoreError(f"another process has been writing for {LOCK_SECONDS:.0f} s: try again later")
+                raise StoreError(f"another process wrote for {LOCK_SECONDS:.0f} s: try again later")
             time.sleep(0.002)
         yield
 
@@ -222,7 +224,7 @@ def _named(error: apsw.Error) -> StoreError:
         case apsw.FullError():
             return StoreError("the disk is full and nothing was stored: make room and repeat")
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
-            return StoreError(f"the gallery cannot be written ({error}): check the owner and mode of its folder")
+            return StoreError(f"the gallery cannot be written ({error}): check its owner and mode")
         case apsw.BusyError() | apsw.LockedError():
             return StoreError("another process holds the gallery: try again later")
     return StoreError(f"the gallery's database refused ({type(error).__name__}: {error}): check the disk")

@@ -49,7 +49,7 @@ class LinkRow(NamedTuple):
 
 
 class EditRow(NamedTuple):
-    """A correction and what undoes it. people: packed ids, so that erasure finds every edit about a person."""
+    """A correction and what undoes it.    people: packed ids, so that erasure finds every edit."""
 
     id: int
     at: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Search:
         self._revision = now
 
     def absorb(self, before: int, after: int, fresh: Mapping[str, tuple[Ids, Templates]]) -> None:
-        """After a commit of new people only: take their templates from memory instead of reading them back."""
+        """After a commit of new people only: take their templates from memory, not from the store."""
         if self._revision != before:
             return  # somebody else wrote too; `refresh` sorts it out
         for model, (ids, templates) in fresh.items():
@@ -78,8 +79,10 @@ class Search:
         people = list(faces)
         if not people:
             return []
-        templates = np.stack([pool_faces(faces[id]) for id in people])
-        found = sorted(zip(similarities(query, templates).tolist(), people, strict=True), key=lambda x: (-x[0], x[1]))
+        templates = stack([pool_faces(faces[id]) for id in people])
+        found = sorted(
+            zip(similarities(query, templates).tolist(), people, strict=True), key=lambda x: (-x[0], x[1])
+        )
         names = {id: self._vault.open_person(rows[id], keys[id]).name for id in people}
         return [Match(id, names[id], similarity) for similarity, id in found]
 
@@ -95,7 +98,9 @@ class Search:
             "revision": self._revision,
             "indexes": {m: [i.kind, i.dimension] for m, i in self._indexes.items()},
         }
-        parts = ((model, name, array) for model, index in self._indexes.items() for name, array in index.state())
+        parts = (
+            (model, name, array) for model, index in self._indexes.items() for name, array in index.state()
+        )
         snapshot.save(self._path, self._vault.sealer, self._index_key(sealed), header, parts)
         self._changes = 0
 
@@ -145,7 +150,7 @@ class Search:
                 self._indexes[model].drop(ids[~np.isin(ids, list(faces))])
             if faces:
                 people = np.array(list(faces), dtype=np.int64)
-                self._put(model, people, np.stack([pool_faces(faces[id]) for id in faces]))
+                self._put(model, people, stack([pool_faces(faces[id]) for id in faces]))
 
     def _put(self, model: str, ids: Ids, templates: Templates) -> None:
         index = self._indexes.get(model)
@@ -153,7 +158,12 @@ class Search:
             index = self._indexes[model] = FlatIndex()
         index.put(ids, templates)
         self._changes += len(ids)
-        if isinstance(index, FlatIndex) and len(index) > FLAT_LIMIT and templates.dtype == np.float32 and scan_works(templates.shape[1]):
+        if (
+            isinstance(index, FlatIndex)
+            and len(index) > FLAT_LIMIT
+            and templates.dtype == np.float32
+            and scan_works(templates.shape[1])
+        ):
             grown = ScanIndex(templates.shape[1])
             grown.put(*index.everything())
             self._indexes[model] = grown
@@ -174,9 +184,18 @@ def pool_faces(faces: Sequence[OpenFace]) -> Templates:
     """One person's template of their photos."""
     if len(faces) == 1:
         return faces[0].template
-    stack = np.stack([face.template for face in faces])
+    templates = stack([face.template for face in faces])
     qualities = np.array([face.face.quality for face in faces], dtype=np.float32)
-    return pool_bits(stack, qualities) if stack.dtype == np.uint8 else pool(stack, qualities)  # type: ignore[arg-type]
+    return pool_bits(templates, qualities) if templates.dtype == np.uint8 else pool(templates, qualities)
+
+
+def stack(templates: Sequence[Templates]) -> Any:
+    """(N, D) of templates that are all float32 or all packed bits."""
+    return np.stack(templates)
+
+
+def _scannable(templates: Templates) -> bool:
+    return templates.dtype == np.float32 and scan_works(templates.shape[1])
 
 
 def new_index_key(vault: Vault) -> bytes:

@@ -29,7 +29,8 @@ class SqlRecords(ABC):
 
     def put_meta(self, name: str, value: bytes) -> None:
         self.run(
-            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            "INSERT INTO meta (name, value) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (name, value),
         )
 
@@ -55,7 +56,8 @@ class SqlRecords(ABC):
         last = (revision, 2**63 - 1)
         while True:
             rows = self.run(
-                "SELECT * FROM people WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?", (*last, PAGE)
+                "SELECT * FROM people WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?",
+                (*last, PAGE),
             )
             yield from (PersonRow(*row) for row in rows)
             if len(rows) < PAGE:
@@ -137,7 +139,8 @@ class SqlRecords(ABC):
 
     def put_audit(self, rows: Iterable[AuditRow]) -> None:
         self.run_many(
-            "INSERT INTO audit (seq, at, actor, action, subject, detail, mac) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            "INSERT INTO audit (seq, at, actor, action, subject, detail, mac) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
 
     def count(self) -> tuple[int, int]:
@@ -145,7 +148,7 @@ class SqlRecords(ABC):
         return int(people), int(self.run("SELECT count(*) FROM faces")[0][0])
 
     def models(self) -> dict[str, int]:
-        return dict(self.run("SELECT model, count(*) FROM faces GROUP BY model"))  # type: ignore[arg-type]  # pairs
+        return dict(self.run("SELECT model, count(*) FROM faces GROUP BY model"))
 
     def _in(
         self, sql: str, keys: Sequence[Any], more: str = "", values: Sequence[Any] = ()

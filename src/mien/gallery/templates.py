@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,16 +34,17 @@ def pool_bits(codes: NDArray[np.uint8], qualities: NDArray[np.float32]) -> NDArr
     return np.packbits(votes > 0)
 
 
-def similarities(query: NDArray[np.generic], templates: NDArray[np.generic]) -> NDArray[np.float32]:
+def similarities(query: NDArray[Any], templates: NDArray[Any]) -> NDArray[np.float32]:
     """Cosine of a query with each template; for packed bits its estimate from the Hamming distance.
 
-    query: (D,).    templates: (N, D).    Two directions at angle a differ in a fraction a / pi of the signs of
-    random projections (Charikar 2002), so the cosine of packed codes is cos(pi * distance / bits).
+    query: (D,).    templates: (N, D).
+    Two directions at angle a differ in a fraction a / pi of the signs of random projections (Charikar 2002),
+    so the cosine of packed codes is cos(pi * distance / bits).
     """
     if templates.dtype == np.uint8:
         bits = templates.shape[1] * 8
         distance = np.bitwise_count(np.bitwise_xor(templates, query)).sum(axis=1, dtype=np.float32)
-        return np.cos(np.pi * distance / bits, dtype=np.float32)
+        return np.asarray(np.cos(np.pi * distance / bits), dtype=np.float32)
     return np.asarray(templates @ query, dtype=np.float32)
 
 
@@ -51,7 +54,9 @@ def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list
     A photo is compared with the template of the others, so that it cannot vouch for itself.
     """
     if len(vectors) == 1:
-        return ["only photo: add two more" if qualities[0] >= 0.5 else "only photo, of low quality: replace it"]
+        return [
+            "only photo: add two more" if qualities[0] >= 0.5 else "only photo, of low quality: replace it"
+        ]
     words = []
     for i in range(len(vectors)):
         others = np.arange(len(vectors)) != i

@@ -69,23 +69,27 @@ class Vault:
         kind = _BITS if template.dtype == np.uint8 else _FLOATS
         plain = _HEADER.pack(kind, sample.quality, len(facts)) + facts + template.tobytes()
         model = sample.embedding.model
-        about = self._about(b"face", person, id, model.encode(), photo)
-        return FaceRow(id, person, model, photo, self.sealer.seal(plain, about, key))
+        row = FaceRow(id, person, model, photo, b"")
+        return row._replace(sealed=self.sealer.seal(plain, self._face(row), key))
 
     def open_face(self, row: FaceRow, key: bytes) -> OpenFace:
-        about = self._about(b"face", row.person, row.id, row.model.encode(), row.photo)
-        plain = self.sealer.open(row.sealed, about, key)
+        plain = self.sealer.open(row.sealed, self._face(row), key)
         kind, quality, length = _HEADER.unpack_from(plain)
         start = _HEADER.size + length
-        facts = json.loads(plain[_HEADER.size : start]) if length else {"source": "", "box": None}
-        template = np.frombuffer(plain, dtype=np.uint8 if kind == _BITS else np.float32, offset=start)
+        facts: dict[str, Any] = {"source": "", "box": None}
+        if length:
+            facts = json.loads(plain[_HEADER.size : start])
+        dtype: Any = np.uint8 if kind == _BITS else np.float32
+        template: Any = np.frombuffer(plain, dtype=dtype, offset=start)
         box = tuple(facts["box"]) if facts["box"] else None
         face = StoredFace(row.id, row.person, row.model, facts["source"], quality, box)
         return OpenFace(face, row.photo, template)
 
     def move_face(self, row: FaceRow, key: bytes, person: int, new_key: bytes) -> FaceRow:
         """The same face under another person."""
-        plain = self.sealer.open(row.sealed, self._about(b"face", row.person, row.id, row.model.encode(), row.photo), key)
+        plain = self.sealer.open(
+            row.sealed, self._about(b"face", row.person, row.id, row.model.encode(), row.photo), key
+        )
         about = self._about(b"face", person, row.id, row.model.encode(), row.photo)
         return row._replace(person=person, sealed=self.sealer.seal(plain, about, new_key))
 
@@ -95,6 +99,9 @@ class Vault:
 
     def open_own(self, sealed: bytes, what: str) -> Any:
         return json.loads(self.sealer.open(sealed, self._about(what.encode())))
+
+    def _face(self, row: FaceRow) -> bytes:
+        return self._about(b"face", row.person, row.id, row.model.encode(), row.photo)
 
     def _about(self, what: bytes, *place: int | bytes) -> bytes:
         # Lengths are written out, so that no two places spell the same bytes.

@@ -33,7 +33,8 @@ def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def master_key(gallery: bytes, create: bool, environment: Mapping[str, str] = os.environ) -> bytes:
     """Find the master key of the gallery with this id.
 
-    gallery: 16 bytes; also the salt of a passphrase.    create: the gallery is new, so a key file may be made.
+    gallery: 16 bytes; also the salt of a passphrase.
+    create: the gallery is new, so a key file may be made.
     ``MIEN_GALLERY_KEY`` (64 hex digits or base64) wins, then ``MIEN_GALLERY_PASSPHRASE``, then the key file.
     """
     if text := environment.get("MIEN_GALLERY_KEY"):
@@ -63,7 +64,7 @@ def parse_key(text: str) -> bytes:
 
 
 def destroy_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ) -> bool:
-    """Overwrite and remove the key file; everything sealed with it is lost for good. Says if there was one."""
+    """Overwrite and remove the key file; all that it sealed is lost. Says if there was one."""
     path = keys_folder(environment) / f"{gallery.hex()}.key"
     if not path.exists():
         return False

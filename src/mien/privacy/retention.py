@@ -29,7 +29,7 @@ class RetentionPolicy:
 
     def __post_init__(self) -> None:
         if (self.keep_days is not None and self.keep_days < 1) or self.withdrawn_days < 0:
-            raise InputError("a retention time must be a positive number of days: give keep_days of 1 or more")
+            raise InputError("a retention time is a positive number of days: give 1 or more")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

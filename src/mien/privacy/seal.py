@@ -31,7 +31,7 @@ class Keyring:
 
     def __init__(self, master: bytes) -> None:
         if len(master) != KEY_BYTES:
-            raise WrongKey(f"a gallery key has {KEY_BYTES} bytes, not {len(master)}: check where it came from")
+            raise WrongKey(f"a gallery key has {KEY_BYTES} bytes, not {len(master)}: give another")
         self._master = master
         self._wrap = AESGCM(derive(master, b"wrap"))
         self._own = AESGCM(derive(master, b"own"))
@@ -74,6 +74,6 @@ def _open(cipher: AESGCM, sealed: bytes, about: bytes) -> bytes:
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
     except (InvalidTag, ValueError) as error:
         raise StoreCorrupt(
-            "a record does not match its place in the gallery (damaged, swapped, or sealed with another key): "
+            "a sealed record does not match its place (damaged, swapped, or of another key): "
             "restore the gallery from a backup"
         ) from error

@@ -1,0 +1,144 @@
+"""Withdrawal, erasure, retention, export."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.gallery.conftest import MODEL, face, near, open_people, someone, tables, unit
+
+from mien.core.errors import StoreCorrupt, UnknownPerson
+from mien.core.people import Consent, Enrolment
+from mien.core.types import Embedding
+from mien.gallery import audit
+from mien.gallery.corrections import merge, rename
+from mien.gallery.leave import erase, export, purge, remaining, withdraw
+from mien.gallery.people import People
+from mien.privacy.retention import DAY, RetentionPolicy, due
+
+
+def test_a_withdrawn_person_is_never_matched(people: People) -> None:
+    people.enrol("Ada", [someone(1)])
+    people.enrol("Ben", [someone(2)])
+    withdraw(people, "Ada")
+    assert [match.name for match in people.identify(Embedding(unit(1), MODEL))] == ["Ben"]
+    assert people.find("Ada").withdrawn is not None
+
+
+def test_a_new_consent_brings_a_withdrawn_person_back(people: People) -> None:
+    people.enrol("Ada", [someone(1, b"1")])
+    withdraw(people, "Ada")
+    people.enrol("Ada", [someone(1, b"1")])
+    assert people.identify(Embedding(unit(1), MODEL)) == []
+    people.enrol("Ada", [someone(1, b"1")], Consent("Ada", "door", "notice 2", at=2.0))
+    assert people.identify(Embedding(unit(1), MODEL))[0].name == "Ada"
+
+
+def test_no_erased_byte_is_left_in_any_file(folder: Path) -> None:
+    with open_people(folder) as people:
+        list(people.enrol_many(Enrolment(f"person {i}", [someone(i)]) for i in range(300)))
+        sealed = [row.sealed for row in people.records.people_after(0, 300)]
+        assert remaining(sealed, people.records.files()) == 300
+        for i in range(0, 300, 2):
+            assert erase(people, f"person {i}").bytes_left == 0
+        assert remaining(sealed[::2], people.records.files()) == 0
+        assert remaining(sealed[1::2], people.records.files()) == 150
+    assert remaining(sealed[::2], [path for path in folder.iterdir() if path.is_file()]) == 0
+
+
+def test_an_erased_person_does_not_come_back(folder: Path) -> None:
+    with open_people(folder) as people:
+        people.enrol("Ada", [someone(1)])
+        people.enrol("Ben", [someone(2)])
+        erase(people, "Ada")
+        with pytest.raises(UnknownPerson):
+            people.find("Ada")
+    with open_people(folder) as people:
+        assert [match.name for match in people.identify(Embedding(unit(1), MODEL))] == ["Ben"]
+
+
+def test_erasing_takes_merged_entries_and_corrections_along(people: People) -> None:
+    people.enrol("Ada", [someone(1, b"1")])
+    people.enrol("Countess", [someone(2, b"2")])
+    merge(people, "Ada", "Countess")
+    rename(people, "Ada", "Augusta")
+    assert len(erase(people, "Augusta").people) == 2
+    assert people.records.edits() == []
+    assert people.records.count() == (0, 0)
+
+
+def test_another_process_forgets_the_erased_too(folder: Path) -> None:
+    with open_people(folder) as first, open_people(folder) as second:
+        first.enrol("Ada", [someone(1)])
+        assert second.identify(Embedding(unit(1), MODEL))[0].name == "Ada"
+        erase(first, "Ada")
+        assert second.identify(Embedding(unit(1), MODEL)) == []
+
+
+def test_purge_erases_exactly_those_whose_time_is_over(folder: Path) -> None:
+    now = [1_000.0 * DAY]
+    with open_people(folder, clock=lambda: now[0]) as people:
+        people.enrol("old", [someone(1)])
+        people.enrol("expiring", [someone(2)], Consent("x", "door", "1", now[0], now[0] + 5 * DAY))
+        people.enrol("withdrawn", [someone(3)])
+        withdraw(people, "withdrawn")
+        now[0] += 10 * DAY
+        people.enrol("fresh", [someone(4)])
+        people.touch([people.enrol("seen", [someone(5)]).id])
+        policy = RetentionPolicy(keep_days=10)
+        erased = purge(people, lambda seen, expires, gone: due(policy, now[0], seen, expires, gone))
+        assert sum(len(group.people) for group in erased) == 3
+        assert [person.name for person in people.all()] == ["fresh", "seen"]
+        reasons = {entry.details["reason"] for entry in people.audit() if entry.action == "erase"}
+        assert reasons == {"consent_expired", "consent_withdrawn", "not_seen"}
+
+
+def test_being_seen_prolongs_retention(folder: Path) -> None:
+    now = [0.0]
+    with open_people(folder, clock=lambda: now[0]) as people:
+        ada = people.enrol("Ada", [someone(1)])
+        now[0] = 9 * DAY
+        people.touch([ada.id])
+        people.flush()
+        assert people.find("Ada").seen == 9 * DAY
+
+
+def test_an_export_is_json_with_everything(people: People) -> None:
+    consent = Consent("Ada", "door", "notice 1", at=1.0)
+    people.enrol("Ada", [face(unit(1), b"1", 0.5), face(near(unit(1), 0.9), b"2")], consent)
+    data = json.loads(json.dumps(export(people, "Ada")))
+    assert data["person"]["name"] == "Ada"
+    assert data["person"]["consent"]["purpose"] == "door"
+    assert [round(entry["quality"], 3) for entry in data["faces"]] == [0.5, 1.0]
+    assert [entry["action"] for entry in data["log"]] == ["enrol"]
+
+
+def test_any_changed_log_entry_is_found(people: People) -> None:
+    for i in range(30):
+        people.enrol(f"person {i}", [someone(i)])
+    assert audit.verify(people.records, people.vault.sealer) == 30
+    rng = np.random.default_rng(0)
+    rows = people.records.audit_after(0, 100)
+    for _ in range(30):
+        victim = rows[int(rng.integers(30))]
+        column = ["at", "actor", "action", "subject", "mac"][int(rng.integers(5))]
+        lies = {"at": victim.at + 1, "actor": "x", "action": "x", "subject": 5, "mac": os.urandom(16)}
+        with people.records.writing():
+            tables(people).run(f"UPDATE audit SET {column} = ? WHERE seq = ?", (lies[column], victim.seq))
+        with pytest.raises(StoreCorrupt, match=f"audit entry {victim.seq} "):
+            audit.verify(people.records, people.vault.sealer)
+        with people.records.writing():
+            tables(people).run("DELETE FROM audit WHERE seq = ?", (victim.seq,))
+            people.records.put_audit([victim])
+
+
+def test_a_log_cut_short_is_found(people: People) -> None:
+    people.enrol("Ada", [someone(1)])
+    people.enrol("Ben", [someone(2)])
+    with people.records.writing():
+        tables(people).run("DELETE FROM audit WHERE seq = 2")
+    with pytest.raises(StoreCorrupt, match="ends early"):
+        audit.verify(people.records, people.vault.sealer)
