@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -259,7 +259,9 @@ def _table_of(found: Sequence[ModelCard]) -> None:
     drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for title in ("model", "task", "licence", "commercial", "size", "here", "origin"):
         if title != "origin" or screen.width >= WIDE:
-            drawn.add_column(title, no_wrap=title != "licence", justify="right" if title == "size" else "left")
+            drawn.add_column(
+                title, no_wrap=title != "licence", justify="right" if title == "size" else "left"
+            )
     for c in found:
         cells = (c.name, c.task, c.licence, _word(c.commercial), _size(c), _word(is_cached(c)), _host(c))
         drawn.add_row(*cells[: len(drawn.columns)])
