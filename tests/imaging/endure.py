@@ -59,13 +59,12 @@ def endure(cases: Iterator[tuple[str, bytes]]) -> dict[str, object]:
             except BaseException as error:
                 outcome = f"untyped {error!r}"
                 untyped.append(f"{name}: {error!r}")
-            slowest = max(slowest, (time.process_time() - start, name))
+            seconds = time.process_time() - start
+            slowest = max(slowest, (seconds, name))
             key = outcome.split()[0]
             counts[key] = counts.get(key, 0) + 1
             if len(outcomes) < 200:
-                outcomes[name] = (
-                    f"{outcome} in {time.process_time() - start:.2f} s, {peak_megabytes():.0f} MB"
-                )
+                outcomes[name] = f"{outcome} in {seconds:.2f} s, {peak_megabytes():.0f} MB"
     return {
         "counts": counts,
         "untyped": untyped[:20],

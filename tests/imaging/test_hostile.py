@@ -18,7 +18,7 @@ from mien.imaging.decode import decode
 from mien.imaging.header import ISOLATED_FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 1.0  # of processor time; the slowest bomb takes about half of it
+SECONDS = 2.0  # of processor time; the aim is 1 s, the rest is for slow machines
 MEGABYTES = 300.0
 
 
