@@ -12,7 +12,16 @@ from typing import IO
 _MOST_MEMBERS = 100_000
 _LARGEST_ARCHIVE = 4 << 30
 # What zipfile raises on archives that are damaged, encrypted or packed in a way it does not know.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
+# ValueError: zipfile seeks to wherever a damaged directory says, before the file's start too.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    OSError,
+)
 
 
 class BadArchive(Exception):
