@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from mien.core.errors import ModelCorrupt
 from mien.core.modelcard import ModelCard
-from mien.zoo import store
+from mien.zoo import store, transfer
 from mien.zoo.registry import shipped_cards
 from mien.zoo.signature import check_signature
 
@@ -36,3 +37,19 @@ def test_one_flipped_bit_is_refused_before_a_session_exists(
     path.write_bytes(data)
     with pytest.raises(ModelCorrupt):
         store.fetch(card, offline=True, folder=tmp_path)
+
+
+def test_a_bundle_serves_a_machine_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise AssertionError("the network was touched")
+
+    transfer.export_bundle(tmp_path / "bundle.zip", FREE)
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    transfer.import_bundle(tmp_path / "bundle.zip", tmp_path / "imported")
+    for card in FREE:
+        assert len(store.fetch(card, folder=tmp_path / "imported")) == card.size
+    monkeypatch.setenv("MIEN_BUNDLE", str(tmp_path / "bundle.zip"))
+    for card in FREE:
+        assert len(store.fetch(card, folder=tmp_path / "nowhere")) == card.size
+    assert not (tmp_path / "nowhere").exists()

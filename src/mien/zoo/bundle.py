@@ -156,7 +156,7 @@ class Bundle(AbstractContextManager["Bundle"]):
     def _open_zip(self) -> None:
         try:
             self._zip = zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise self._bad(str(error)) from error
         self._names = {}
         for info in self._zip.infolist():

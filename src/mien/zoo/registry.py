@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import replace
 from functools import lru_cache
@@ -90,6 +89,8 @@ def _own_names(folder: Path) -> list[str]:
 
 
 def _unknown(name: str, folder: Path | None) -> str:
+    import difflib
+
     known = sorted({*shipped_cards(), *_own_names(folder or models_folder())})
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""

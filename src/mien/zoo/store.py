@@ -7,14 +7,15 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.core.errors import LicenceRefused, ModelCorrupt, ModelError, ModelMissing
 from mien.core.modelcard import ModelCard
-from mien.zoo.bundle import Bundle
-from mien.zoo.download import download, missing_message
 from mien.zoo.folder import bundle_path, is_offline, models_folder, noncommercial_allowed
 from mien.zoo.lock import exclusive
-from mien.zoo.package_index import Progress
+
+if TYPE_CHECKING:
+    from mien.zoo.package_index import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -145,16 +146,22 @@ def _beside_card(card: ModelCard) -> bytes | None:
 
 
 def _from_cache(card: ModelCard, path: Path) -> bytes | None:
+    """The cached bytes, or None where there are none or they are corrupt."""
     data = _read(path, card.size)
-    if data is None or matches(card, data):
-        return data
+    return data if data is not None and matches(card, data) else None
+
+
+def _set_aside(card: ModelCard, path: Path) -> Path | None:
+    """Move a file that `_from_cache` did not accept out of the way; returns where it is now."""
     aside = path.with_name(path.name + ".corrupt")
+    if not path.exists():
+        return aside if aside.exists() else None
     try:
         os.replace(path, aside)
     except OSError as error:
         raise ModelCorrupt(f"{path} is corrupt and cannot be moved ({error.strerror}): delete it") from error
     _log.warning("the cached file of model %s was corrupt; it is kept as %s", card.name, aside)
-    return None
+    return aside
 
 
 def _read(path: Path, size: int) -> bytes | None:
@@ -171,6 +178,8 @@ def _from_bundle(card: ModelCard) -> bytes | None:
     path = bundle_path()
     if path is None:
         return None
+    from mien.zoo.bundle import Bundle
+
     with Bundle(path) as bundle:
         entry = bundle.find(card.sha256)
         return bundle.read(entry) if entry else None
@@ -178,18 +187,22 @@ def _from_bundle(card: ModelCard) -> bytes | None:
 
 def _fill_cache(card: ModelCard, path: Path, offline: bool, progress: Progress | None) -> bytes:
     """Download once, however many processes ask at the same time."""
-    if offline:
-        aside = path.with_name(path.name + ".corrupt")
-        if aside.exists():
+    from mien.zoo.download import download, missing_message
+
+    if offline and not path.exists() and not path.with_name(path.name + ".corrupt").exists():
+        raise ModelMissing(missing_message(card, ["the network is switched off (MIEN_OFFLINE)"]))
+    _prepare(path.parent)
+    # Under the lock, so that nobody moves away the good file that another process has just put here.
+    with exclusive(path.parent / f".{card.sha256[:16]}.lock"):
+        data = _from_cache(card, path)
+        if data is not None:
+            return data
+        aside = _set_aside(card, path)
+        if offline:
             raise ModelCorrupt(
                 f"the cached file of model {card.name} is corrupt (kept as {aside}) and the network is"
                 " switched off (MIEN_OFFLINE): run `mien models pull` online, or import a bundle"
             )
-        raise ModelMissing(missing_message(card, ["the network is switched off (MIEN_OFFLINE)"]))
-    _prepare(path.parent)
-    with exclusive(path.parent / f".{card.sha256[:16]}.lock"):
-        data = _from_cache(card, path)
-        if data is None:
-            data = download(card, progress)
-            save(card, data, path.parent.parent)
+        data = download(card, progress)
+        save(card, data, path.parent.parent)
         return data

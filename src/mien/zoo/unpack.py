@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -11,14 +12,14 @@ from typing import IO
 
 _MOST_MEMBERS = 100_000
 _LARGEST_ARCHIVE = 4 << 30
-# What zipfile raises on archives that are damaged, encrypted or packed in a way it does not know.
-# ValueError: zipfile seeks to wherever a damaged directory says, before the file's start too.
+# What zipfile and tarfile raise on archives that are damaged, encrypted or packed in a way they do not know.
 UNREADABLE = (
     zipfile.BadZipFile,
+    tarfile.TarError,
     zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
+    struct.error,
+    RuntimeError,  # NotImplementedError is one
+    ValueError,  # a directory that points before the file's start; UnicodeDecodeError is one
     EOFError,
     OSError,
 )
@@ -67,7 +68,7 @@ def read_tar_member(stream: IO[bytes], member: str, size: int) -> bytes:
                     raise BadArchive("the archive is longer than any that a card names")
                 if info.name == member:
                     return _tar_file(opened, info, size)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise BadArchive(f"the archive cannot be read ({error})") from error
     raise BadArchive(f"the archive holds no {member}")
 
