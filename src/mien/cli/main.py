@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, doctor, verify
+from mien.cli import analyze, bench, doctor, verify
 from mien.cli.output import emit, fail, warn
 from mien.core.errors import MienError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 
 
 @app.callback()
