@@ -21,6 +21,9 @@ from study_models import ARC5, DATA, MODELS, _core, at_scale, mesh, mesh_at, mes
 CHIP_YUNET = np.array([[44.1, 47.8], [104.9, 47.8], [74.5, 78.3], [48.05, 102], [100.95, 102]])
 CHIP_MESH = np.array([[34.3, 45.9], [59.1, 47.1], [89.9, 47.1], [114.7, 45.9], [74.5, 83.4]])
 ARC_MESH = np.array([[37.7, 53.0], [74.3, 53.0], [55.9, 73.4], [40.0, 87.4], [71.9, 87.4]])
+CHIP_MESH5 = np.array([[46.5, 46.5], [102.5, 46.5], [74.5, 78.4], [50.2, 99.8], [98.8, 99.8]])
+INNER = np.array([33, 133, 159, 145, 362, 263, 386, 374, 1, 2, 4, 5, 6, 168, 98, 327, 61, 291, 13, 14, 70, 300, 105, 334])
+PRESENCE: list[float] = []
 OLD = 112 / 112 * np.array(
     [
         [[51.642, 50.115], [57.617, 49.990], [35.740, 69.007], [51.157, 89.050], [57.025, 89.702]],
@@ -39,6 +42,10 @@ def people(name: str):
         counts = Counter(r["label"] for r in rows)
         rows = [r for r in rows if counts[r["label"]] >= 3]
         return [(DATA / "celeba10k" / r["path"], r["label"]) for r in rows][: int(os.environ.get("MIEN_MAX", "2500"))]
+    if name == "fairface":
+        return [(p, p.stem) for p in sorted(DATA.glob("fairface/train/*.jpg"))[: int(os.environ.get("MIEN_MAX", "1000"))]]
+    if name == "london":
+        return [(p, p.stem.split("_")[0]) for p in sorted(DATA.glob("london/*/*.jpg"))]
     if name == "ytf68":
         return [(p, p.stem.rsplit("_", 1)[0]) for p in sorted(DATA.glob("ytf68/*.jpeg"))]
     ext = "pgm" if name == "orl" else "jpg"
@@ -90,6 +97,40 @@ def second_look(bgr, row, side):
     return (best[5:].reshape(5, 2) - m[:, 2]) @ np.linalg.inv(r).T
 
 
+def mesh_passes(bgr, five, row, count):
+    """(five points of the first pass, all points of the last)."""
+    p, presence = mesh(bgr, five, row)
+    first = mesh_five(p)
+    for _ in range(count - 1):
+        eyes = p[263, :2] - p[33, :2]
+        angle = float(np.arctan2(eyes[1], eyes[0]))
+        c, s = np.cos(angle), np.sin(angle)
+        r = np.array([[c, s], [-s, c]])
+        turned = p[:, :2] @ r.T
+        lo, hi = turned.min(0), turned.max(0)
+        p, presence = mesh_at(bgr, (lo + hi) / 2 @ r, 1.5 * max(hi - lo), angle)
+    PRESENCE.append(presence)
+    return first, p
+
+
+@cache
+def inner_template():
+    """Mean place of the inner mesh points in SFace's crop, over frontal FairFace faces."""
+    seen = []
+    for path in sorted(DATA.glob("fairface/val/*.jpg"))[:250]:
+        bgr = cv2.imread(str(path))
+        rows = yunet(bgr, 0.8)
+        if len(rows) != 1:
+            continue
+        five = rows[0, 5:].reshape(5, 2)
+        if abs(turn_of(five)) > 12:
+            continue
+        _, p = mesh_passes(bgr, five, rows[0], 2)
+        m = similarity(mesh_five(p), ARC_MESH)
+        seen.append(p[INNER, :2] @ m[:, :2].T + m[:, 2])
+    return np.median(seen, 0)
+
+
 def vertical(five):
     """Similarity by two points only: mid of the eyes and of the mouth; sideways by the mean of all five."""
     dst = ARC5
@@ -130,6 +171,30 @@ def ways(bgr, row, groups):
         out["mesh twice"] = (similarity(q2, ARC_MESH), 112)
         out["mesh+yunet"] = ((similarity(q, ARC_MESH) + base) / 2, 112)
         out["dlib mesh"] = (similarity(p[[*CORNERS, NOSE_BASE], :2], CHIP_MESH), 150)
+    if "lean" in groups:
+        _, p = mesh_passes(bgr, five, row, 2)
+        out["mesh 2"] = (similarity(mesh_five(p), ARC_MESH), 112)
+        out["dlib mesh 2"] = (similarity(p[[*CORNERS, NOSE_BASE], :2], CHIP_MESH), 150)
+    if "refine" in groups:
+        q0, p = mesh_passes(bgr, five, row, 2)
+        q2 = mesh_five(p)
+        _, p3 = mesh_passes(bgr, five, row, 3)
+        look = second_look(bgr, row, 192)
+        l_m = similarity(look, ARC5)
+        m2 = similarity(q2, ARC_MESH)
+        out["look 192"] = (l_m, 112)
+        out["mesh 2"] = (m2, 112)
+        out["mesh 3"] = (similarity(mesh_five(p3), ARC_MESH), 112)
+        out["mesh 2 + look"] = ((m2 + l_m) / 2, 112)
+        dense = p[INNER, :2]
+        out["mesh 2 dense"] = (similarity(dense, inner_template()), 112)
+        out["dlib mesh 2"] = (similarity(p[[*CORNERS, NOSE_BASE], :2], CHIP_MESH), 150)
+        out["dlib mesh5 2"] = (similarity(q2, CHIP_MESH5), 150)
+        out["dlib look"] = (similarity(look, CHIP_YUNET), 150)
+        if max(np.hypot(*base[:, 0]), 0) < 0.7:
+            out["base plain"] = (cv2.warpAffine(bgr, base, (112, 112)), 112)
+        else:
+            out["base plain"] = (base, 112)
     if "look" in groups:
         for side in (80, 128, 192):
             out[f"second look {side}"] = (similarity(second_look(bgr, row, side), ARC5), 112)
@@ -162,6 +227,9 @@ def ways(bgr, row, groups):
 def main(name: str, out: str, groups: list[str]) -> None:
     vectors: dict[str, list] = {}
     labels, yaws, widths = [], [], []
+    if "refine" in groups:
+        inner_template()
+        PRESENCE.clear()
     for path, label in people(name):
         bgr = cv2.imread(str(path))
         rows = first_look(bgr)
@@ -174,12 +242,12 @@ def main(name: str, out: str, groups: list[str]) -> None:
         widths.append(row[2] - row[0])
         for key, (m, size) in ways(bgr, row, groups).items():
             crop = m if m.ndim == 3 else warp(bgr, m, size)
-            pair = np.stack([crop, crop[:, ::-1]]) if "mirror" in groups and (key in ("base", "vertical", "second look 128") or size == 150) else crop[None]
+            pair = np.stack([crop, crop[:, ::-1]]) if "mirror" in groups and (key in ("base", "mesh 2", "mesh 2 + look", "vertical", "second look 128") or size == 150) else crop[None]
             v = sface(pair) if size == 112 else dlibnet(pair)
             vectors.setdefault(key, []).append(v[0])
             if len(v) == 2:
                 vectors.setdefault(f"{key} mirrored", []).append(v[1])
-    np.savez(out, labels=np.array(labels), yaws=np.array(yaws), widths=np.array(widths), **{k: np.stack(v).astype(np.float32) for k, v in vectors.items()})
+    np.savez(out, labels=np.array(labels), presences=np.array(PRESENCE if len(PRESENCE) == len(labels) else [0.0] * len(labels)), yaws=np.array(yaws), widths=np.array(widths), **{k: np.stack(v).astype(np.float32) for k, v in vectors.items()})
 
 
 if __name__ == "__main__":

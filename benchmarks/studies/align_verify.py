@@ -34,7 +34,7 @@ class Trial:
     def __init__(self, file: str) -> None:
         data = np.load(file)
         self.labels, self.yaws, self.widths = data["labels"], data["yaws"], data["widths"]
-        self.v = {k: data[k].astype(np.float64) for k in data.files if k not in ("labels", "yaws", "widths")}
+        self.v = {k: data[k].astype(np.float64) for k in data.files if k not in ("labels", "yaws", "widths", "presences")}
         n = len(self.labels)
         self.i, self.j = np.triu_indices(n, 1)
         self.people, self.who = np.unique(self.labels, return_inverse=True)
@@ -44,6 +44,7 @@ class Trial:
         lo, hi = np.minimum(far[self.i], far[self.j]), np.maximum(far[self.i], far[self.j])
         self.subsets = {
             "all": np.ones(len(self.i), bool),
+            "both<20": hi < 20,
             "gap>30": self.gap > 30,
             "front-profile 45": (lo < 15) & (hi > 45),
         }

@@ -1,0 +1,37 @@
+"""Move a face onto a template: LocatedFace to AlignedFace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mien.alignment.templates import Template, find_template, grouped_points, places
+from mien.core.types import AlignedFace, Landmarks, LocatedFace
+from mien.geometry.similarity import fit_similarity
+from mien.imaging.warp import warp_affine
+
+
+def align(face: LocatedFace, template: str | Template, landmarks: Landmarks | None = None) -> AlignedFace:
+    """Crop a face as the network wants it, by a similarity (turn, scale, shift; no squeezing).
+
+    template: a template or its name on the model card.
+    landmarks: mesh468 points of the same picture; where given they place the crop, since they are more
+        precise than the detector's five keypoints (docs/models.md has the figures).
+    """
+    target = find_template(template) if isinstance(template, str) else template
+    if landmarks is None:
+        matrix = fit_similarity(face.detection.keypoints, places(target.keypoints))
+    else:
+        matrix = fit_similarity(grouped_points(landmarks, target), places(target.mesh))
+    # Large faces are averaged down, not sampled: sampling leaves jagged edges that the network never saw.
+    pixels = warp_affine(face.image.pixels, matrix, (target.size, target.size), antialias=True)
+    return AlignedFace(pixels, matrix, target.name)
+
+
+def mirror(face: AlignedFace) -> AlignedFace:
+    """The mirror image of a crop; its matrix still maps the picture to the crop."""
+    flip = np.array([[-1.0, 0.0], [0.0, 1.0]])
+    matrix = flip @ face.matrix
+    matrix[0, 2] += face.pixels.shape[1] - 1
+    return replace(face, pixels=np.ascontiguousarray(face.pixels[:, ::-1]), matrix=matrix)
