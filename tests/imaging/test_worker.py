@@ -77,7 +77,7 @@ def test_a_picture_that_takes_too_long_is_a_timeout_and_the_next_one_is_read() -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the address space reliably")
 def test_a_picture_that_needs_too_much_memory_is_an_error_and_the_next_one_is_read() -> None:
-    worker = DecodeWorker(seconds=60, memory=450_000_000)
+    worker = DecodeWorker(seconds=60, memory=250_000_000)
     generous = Limits(max_pixels=10**9, max_memory=10**12, max_side=60_000)
     with pytest.raises(ImageError) as caught:
         worker.decode(

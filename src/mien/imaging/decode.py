@@ -52,6 +52,7 @@ def decode(
     raises: `ImageError`, and `DependencyMissing` for "heic" without pillow-heif.
     Safe in several threads at once; the interpreter lock is released while pixels are decoded.
     """
+    data = bytes(data)
     limits.check_bytes(len(data))
     kind = _admit(data, formats)
     if isolated or kind in ISOLATED_FORMATS:

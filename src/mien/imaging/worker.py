@@ -29,7 +29,7 @@ from mien.imaging.limits import Limits
 REQUEST = struct.Struct("<8s6QQ")
 REPLY = struct.Struct("<8s3IQ")
 SECONDS = 5.0
-MEMORY = 1_000_000_000  # bytes of address space: the interpreter, Pillow's libraries and one picture
+MEMORY = 700_000_000  # bytes of address space beyond the started interpreter
 
 # The child finds mien where this process found it, and nowhere else (-I: no working folder, no environment).
 _START = (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import faulthandler
 import io
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mien.core.errors import DependencyMissing, ImageError
@@ -46,7 +48,9 @@ def _load_libraries() -> None:
     """Import what decoding needs before memory gets tight."""
     import numpy  # noqa: F401
     import PIL.Image
+    from PIL import AvifImagePlugin
 
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread's stack counts as memory
     PIL.Image.MAX_IMAGE_PIXELS = None  # `Limits` judges; this process decodes nothing else
     PIL.Image.init()
 
@@ -57,10 +61,20 @@ def _limit_memory(memory: int) -> None:
         return
     import resource
 
+    memory += _address_space()
     for what, bound in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         _, most = resource.getrlimit(what)
         bound = bound if most == resource.RLIM_INFINITY else min(bound, most)
         resource.setrlimit(what, (bound, bound))
+
+
+def _address_space() -> int:
+    """What this process holds already, in bytes; on a machine with many cores libraries reserve a lot."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[0]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _answer(replies: IO[bytes], data: bytes, kind: str, limits: Limits, max_side: int | None) -> None:
@@ -110,4 +124,5 @@ def _register_heif() -> None:
         import pillow_heif
     except ImportError as error:
         raise DependencyMissing("HEIC pictures need pillow-heif: pip install pillow-heif") from error
+    pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.register_heif_opener()
