@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, bench, doctor, verify
+from mien.cli import analyze, bench, demo, doctor, verify
 from mien.cli.output import emit, fail, warn
 from mien.core.errors import MienError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
