@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from tests.imaging.pictures import plain
 
 from mien.core.errors import InputError, ShapeError
@@ -154,3 +155,9 @@ def test_resizing_keeps_a_flat_colour_and_the_mean() -> None:
     assert resize(PICTURE, 320, 240) is PICTURE
     with pytest.raises(InputError, match="at least one pixel"):
         resize(PICTURE, 0, 5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 120), (107, 80), (200, 150), (33, 25)])
+def test_resizing_does_not_move_the_picture(width: int, height: int) -> None:
+    expected = plain(320, 240).resize((width, height), Image.Resampling.BOX)
+    assert np.abs(resize(PICTURE, width, height).astype(int) - np.asarray(expected)).mean() < 1.5

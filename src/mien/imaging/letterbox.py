@@ -64,7 +64,7 @@ def _whole_strides(size: int, stride: int) -> int:
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Resize with a triangle filter as wide as the shrinking asks for, so nothing aliases.
+    """Resize by averaging whole blocks of pixels first and a triangle filter then, so nothing aliases.
 
     pixels: (H, W, 3) uint8.    returns: (height, width, 3) uint8; the same array where nothing changes.
     """
@@ -75,4 +75,4 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0))
