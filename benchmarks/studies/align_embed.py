@@ -40,7 +40,7 @@ def people(name: str):
         with open(DATA / "celeba10k/identity_CelebA.txt") as lines:
             rows = list(csv.DictReader(lines, delimiter=" "))
         counts = Counter(r["label"] for r in rows)
-        rows = [r for r in rows if counts[r["label"]] >= 3]
+        rows = sorted((r for r in rows if counts[r["label"]] >= 3), key=lambda r: (-counts[r["label"]], r["label"]))
         return [(DATA / "celeba10k" / r["path"], r["label"]) for r in rows][: int(os.environ.get("MIEN_MAX", "2500"))]
     if name == "fairface":
         return [(p, p.stem) for p in sorted(DATA.glob("fairface/train/*.jpg"))[: int(os.environ.get("MIEN_MAX", "1000"))]]
@@ -186,6 +186,7 @@ def ways(bgr, row, groups):
         out["mesh 2"] = (m2, 112)
         out["mesh 3"] = (similarity(mesh_five(p3), ARC_MESH), 112)
         out["mesh 2 + look"] = ((m2 + l_m) / 2, 112)
+        out["mesh 2 + base"] = ((m2 + base) / 2, 112)
         dense = p[INNER, :2]
         out["mesh 2 dense"] = (similarity(dense, inner_template()), 112)
         out["dlib mesh 2"] = (similarity(p[[*CORNERS, NOSE_BASE], :2], CHIP_MESH), 150)
