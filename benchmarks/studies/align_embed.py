@@ -14,24 +14,42 @@ from functools import cache
 
 import cv2
 import numpy as np
-import openvino as ov
 from align_templates import CORNERS, NOSE_BASE, square, turn_of
-from study_models import ARC5, DATA, MODELS, _core, at_scale, mesh, mesh_at, mesh_five, sface, similarity, warp, yunet
+from study_models import (
+    ARC5,
+    DATA,
+    MODELS,
+    _core,
+    at_scale,
+    mesh,
+    mesh_at,
+    mesh_five,
+    sface,
+    similarity,
+    warp,
+    yunet,
+)
 
 CHIP_YUNET = np.array([[44.1, 47.8], [104.9, 47.8], [74.5, 78.3], [48.05, 102], [100.95, 102]])
 CHIP_MESH = np.array([[34.3, 45.9], [59.1, 47.1], [89.9, 47.1], [114.7, 45.9], [74.5, 83.4]])
 ARC_MESH = np.array([[37.7, 53.0], [74.3, 53.0], [55.9, 73.4], [40.0, 87.4], [71.9, 87.4]])
 CHIP_MESH5 = np.array([[46.5, 46.5], [102.5, 46.5], [74.5, 78.4], [50.2, 99.8], [98.8, 99.8]])
-INNER = np.array([33, 133, 159, 145, 362, 263, 386, 374, 1, 2, 4, 5, 6, 168, 98, 327, 61, 291, 13, 14, 70, 300, 105, 334])
+INNER = np.array(
+    [33, 133, 159, 145, 362, 263, 386, 374, 1, 2, 4, 5, 6, 168, 98, 327, 61, 291, 13, 14, 70, 300, 105, 334]
+)
 PRESENCE: list[float] = []
-OLD = 112 / 112 * np.array(
-    [
-        [[51.642, 50.115], [57.617, 49.990], [35.740, 69.007], [51.157, 89.050], [57.025, 89.702]],
-        [[45.031, 50.118], [65.568, 50.872], [39.677, 68.111], [45.177, 86.190], [64.246, 86.758]],
-        [[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]],
-        [[46.845, 50.872], [67.382, 50.118], [72.737, 68.111], [48.167, 86.758], [67.236, 86.190]],
-        [[54.796, 49.990], [60.771, 50.115], [76.673, 69.007], [55.388, 89.702], [61.257, 89.050]],
-    ]
+OLD = (
+    112
+    / 112
+    * np.array(
+        [
+            [[51.642, 50.115], [57.617, 49.990], [35.740, 69.007], [51.157, 89.050], [57.025, 89.702]],
+            [[45.031, 50.118], [65.568, 50.872], [39.677, 68.111], [45.177, 86.190], [64.246, 86.758]],
+            [[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]],
+            [[46.845, 50.872], [67.382, 50.118], [72.737, 68.111], [48.167, 86.758], [67.236, 86.190]],
+            [[54.796, 49.990], [60.771, 50.115], [76.673, 69.007], [55.388, 89.702], [61.257, 89.050]],
+        ]
+    )
 )  # InsightFace's earlier templates by yaw
 
 
@@ -39,11 +57,20 @@ def people(name: str):
     if name == "celeba10k":
         with open(DATA / "celeba10k/identity_CelebA.txt") as lines:
             rows = list(csv.DictReader(lines, delimiter=" "))
+        here = {p.name for p in (DATA / "celeba10k").glob("*.jpg")}
+        rows = [r for r in rows if r["path"] in here]
         counts = Counter(r["label"] for r in rows)
-        rows = sorted((r for r in rows if counts[r["label"]] >= 3), key=lambda r: (-counts[r["label"]], r["label"]))
-        return [(DATA / "celeba10k" / r["path"], r["label"]) for r in rows][: int(os.environ.get("MIEN_MAX", "2500"))]
+        rows = sorted(
+            (r for r in rows if counts[r["label"]] >= 3), key=lambda r: (-counts[r["label"]], r["label"])
+        )
+        return [(DATA / "celeba10k" / r["path"], r["label"]) for r in rows][
+            : int(os.environ.get("MIEN_MAX", "2500"))
+        ]
     if name == "fairface":
-        return [(p, p.stem) for p in sorted(DATA.glob("fairface/train/*.jpg"))[: int(os.environ.get("MIEN_MAX", "1000"))]]
+        return [
+            (p, p.stem)
+            for p in sorted(DATA.glob("fairface/train/*.jpg"))[: int(os.environ.get("MIEN_MAX", "1000"))]
+        ]
     if name == "london":
         return [(p, p.stem.split("_")[0]) for p in sorted(DATA.glob("london/*/*.jpg"))]
     if name == "ytf68":
@@ -54,7 +81,9 @@ def people(name: str):
 
 @cache
 def dlib_net():
-    return _core().compile_model(_core().read_model(os.environ["MIEN_DLIB_ONNX"]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return _core().compile_model(
+        _core().read_model(os.environ["MIEN_DLIB_ONNX"]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
 
 
 @cache
@@ -134,7 +163,9 @@ def inner_template():
 def vertical(five):
     """Similarity by two points only: mid of the eyes and of the mouth; sideways by the mean of all five."""
     dst = ARC5
-    v = similarity(np.stack([five[:2].mean(0), five[3:].mean(0)]), np.stack([dst[:2].mean(0), dst[3:].mean(0)]))
+    v = similarity(
+        np.stack([five[:2].mean(0), five[3:].mean(0)]), np.stack([dst[:2].mean(0), dst[3:].mean(0)])
+    )
     moved = five @ v[:, :2].T + v[:, 2]
     v[0, 2] += dst[:, 0].mean() - moved[:, 0].mean()
     return v
@@ -176,7 +207,7 @@ def ways(bgr, row, groups):
         out["mesh 2"] = (similarity(mesh_five(p), ARC_MESH), 112)
         out["dlib mesh 2"] = (similarity(p[[*CORNERS, NOSE_BASE], :2], CHIP_MESH), 150)
     if "refine" in groups:
-        q0, p = mesh_passes(bgr, five, row, 2)
+        _, p = mesh_passes(bgr, five, row, 2)
         q2 = mesh_five(p)
         _, p3 = mesh_passes(bgr, five, row, 3)
         look = second_look(bgr, row, 192)
@@ -218,7 +249,7 @@ def ways(bgr, row, groups):
             k = px / (row[2] - row[0])
             rows = at_scale(bgr, min(k, 2.0), threshold=0.3)
             if len(rows):
-                near = np.argmin(np.abs((rows[:, :4] - row[:4])).sum(1))
+                near = np.argmin(np.abs(rows[:, :4] - row[:4]).sum(1))
                 out[f"face {px}"] = (similarity(rows[near, 5:].reshape(5, 2), ARC5), 112)
             else:
                 out[f"face {px}"] = (base, 112)
@@ -243,14 +274,25 @@ def main(name: str, out: str, groups: list[str]) -> None:
         widths.append(row[2] - row[0])
         for key, (m, size) in ways(bgr, row, groups).items():
             crop = m if m.ndim == 3 else warp(bgr, m, size)
-            pair = np.stack([crop, crop[:, ::-1]]) if "mirror" in groups and (key in ("base", "mesh 2", "mesh 2 + look", "vertical", "second look 128") or size == 150) else crop[None]
+            pair = (
+                np.stack([crop, crop[:, ::-1]])
+                if "mirror" in groups
+                and (key in ("base", "mesh 2", "mesh 2 + look", "vertical", "second look 128") or size == 150)
+                else crop[None]
+            )
             v = sface(pair) if size == 112 else dlibnet(pair)
             vectors.setdefault(key, []).append(v[0])
             if len(v) == 2:
                 vectors.setdefault(f"{key} mirrored", []).append(v[1])
-    np.savez(out, labels=np.array(labels), presences=np.array(PRESENCE if len(PRESENCE) == len(labels) else [0.0] * len(labels)), yaws=np.array(yaws), widths=np.array(widths), **{k: np.stack(v).astype(np.float32) for k, v in vectors.items()})
+    np.savez(
+        out,
+        labels=np.array(labels),
+        presences=np.array(PRESENCE if len(PRESENCE) == len(labels) else [0.0] * len(labels)),
+        yaws=np.array(yaws),
+        widths=np.array(widths),
+        **{k: np.stack(v).astype(np.float32) for k, v in vectors.items()},
+    )
 
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2], sys.argv[3:])
-    _ = ov

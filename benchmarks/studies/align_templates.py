@@ -80,7 +80,14 @@ def main(out: str) -> None:
         s.setdefault("yaw", []).append([yaw])
         s.setdefault("presence", []).append([presence])
     report = {
-        b: {k: {"n": len(v), "median": np.median(v, 0).round(3).tolist(), "spread": np.std(v, 0).mean().round(3)} for k, v in s.items()}
+        b: {
+            k: {
+                "n": len(v),
+                "median": np.median(v, 0).round(3).tolist(),
+                "spread": np.std(v, 0).mean().round(3),
+            }
+            for k, v in s.items()
+        }
         for b, s in bins.items()
     }
     Path(out).write_text(json.dumps(report, indent=1))

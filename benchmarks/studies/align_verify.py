@@ -34,7 +34,11 @@ class Trial:
     def __init__(self, file: str) -> None:
         data = np.load(file)
         self.labels, self.yaws, self.widths = data["labels"], data["yaws"], data["widths"]
-        self.v = {k: data[k].astype(np.float64) for k in data.files if k not in ("labels", "yaws", "widths", "presences")}
+        self.v = {
+            k: data[k].astype(np.float64)
+            for k in data.files
+            if k not in ("labels", "yaws", "widths", "presences")
+        }
         n = len(self.labels)
         self.i, self.j = np.triu_indices(n, 1)
         self.people, self.who = np.unique(self.labels, return_inverse=True)
@@ -79,10 +83,17 @@ class Trial:
                 continue
             diffs = []
             for _ in range(rounds):
-                c = np.bincount(rng.integers(0, len(self.people), len(self.people)), minlength=len(self.people))
+                c = np.bincount(
+                    rng.integers(0, len(self.people), len(self.people)), minlength=len(self.people)
+                )
                 w = (c[self.who[self.i[m]]] * c[self.who[self.j[m]]]).astype(float)
                 keep = w > 0
-                diffs.append(np.subtract(tmr(sim[m][keep], self.same[m][keep], w[keep]), tmr(ref[m][keep], self.same[m][keep], w[keep])))
+                diffs.append(
+                    np.subtract(
+                        tmr(sim[m][keep], self.same[m][keep], w[keep]),
+                        tmr(ref[m][keep], self.same[m][keep], w[keep]),
+                    )
+                )
             out[s] = np.percentile(diffs, [2.5, 97.5], axis=0).T.tolist()
         return out
 
@@ -98,7 +109,10 @@ def main(file: str, out: str) -> None:
     report = {}
     for k, sim in sims.items():
         report[k] = t.figures(sim)
-        print(f"{k:36s}", "  ".join(f"{s}: " + " ".join(f"{100 * x:.2f}" for x in v) for s, v in report[k].items()))
+        print(
+            f"{k:36s}",
+            "  ".join(f"{s}: " + " ".join(f"{100 * x:.2f}" for x in v) for s, v in report[k].items()),
+        )
     Path(out).write_text(json.dumps(report, indent=1))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from study_models import DATA, at_scale, centerface, shrink, similarity, yunet
+from study_models import DATA, at_scale, centerface, shrink, yunet
 
 Rows = np.ndarray
 Look = Callable[[np.ndarray], Rows]
@@ -102,7 +102,11 @@ def scaled(bgr, row, face):
 
 CASES = {
     "as is": lambda b, r: (b, r[5:].reshape(5, 2)),
-    **{f"tight {g} @{s}": (lambda b, r, g=g, s=s: box_crop(b, r, g, s)) for g in (1.0, 1.3) for s in (64, 128, 256, 512)},
+    **{
+        f"tight {g} @{s}": (lambda b, r, g=g, s=s: box_crop(b, r, g, s))
+        for g in (1.0, 1.3)
+        for s in (64, 128, 256, 512)
+    },
     "tight 0.85 @256": lambda b, r: box_crop(b, r, 0.85, 256),
     "cut right": lambda b, r: box_crop(b, r, 1.0, 256, (-0.3, 0)),
     "cut bottom": lambda b, r: box_crop(b, r, 1.0, 256, (0, -0.3)),
@@ -155,10 +159,11 @@ def main(out: str) -> None:
                 extra += inventions(rows, truth)
             per[name] = [int(sum(hits)), extra]
         table[case] = per
-        print(f"{case:16s} n={len(made)} " + "  ".join(f"{k}:{v[0]}/{v[1]}" for k, v in per.items()), flush=True)
+        print(
+            f"{case:16s} n={len(made)} " + "  ".join(f"{k}:{v[0]}/{v[1]}" for k, v in per.items()), flush=True
+        )
         Path(out).write_text(json.dumps({"n": len(made), "found_and_invented": table}, indent=1))
 
 
 if __name__ == "__main__":
     main(sys.argv[1])
-    _ = similarity

@@ -38,8 +38,12 @@ def main(out: str) -> None:
             counts = np.array([len(look(b)) for b in pictures])
             missed_by_all &= counts == 0
             report[name][look_name] = {"missed": int((counts == 0).sum()), "several": int((counts > 1).sum())}
-        report[name]["missed by all"] = [str(paths[i].relative_to(DATA)) for i in np.flatnonzero(missed_by_all)][:5]
-        flat = "  ".join(f"{k}:{v['missed']}/{v['several']}" for k, v in report[name].items() if isinstance(v, dict))
+        report[name]["missed by all"] = [
+            str(paths[i].relative_to(DATA)) for i in np.flatnonzero(missed_by_all)
+        ][:5]
+        flat = "  ".join(
+            f"{k}:{v['missed']}/{v['several']}" for k, v in report[name].items() if isinstance(v, dict)
+        )
         print(name, len(pictures), flat, report[name]["missed by all"], flush=True)
         Path(out).write_text(json.dumps(report, indent=1))
 

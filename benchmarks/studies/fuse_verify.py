@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from align_verify import Trial, tmr
+from align_verify import Trial
 
 SPREADS = (0.1027, 0.0374)  # strangers of FairFace
 
@@ -47,4 +47,3 @@ def main(file: str, out: str) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2])
-    _ = tmr

@@ -170,16 +170,3 @@ MESH5 = ((33, 133), (362, 263), (1,), (61,), (291,))
 
 def mesh_five(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([points[list(i), :2].mean(0) for i in MESH5])
-
-
-def yaw_of(points: NDArray[np.floating]) -> float:
-    """Rough yaw in degrees from five points: where the nose sits between the eyes (0 frontal)."""
-    eye = points[1] - points[0]
-    span = float(np.hypot(*eye)) + 1e-9
-    mouth = points[3:5].mean(0)
-    mid = points[:2].mean(0)
-    down = mouth - mid
-    height = float(np.hypot(*down)) + 1e-9
-    side = np.array([down[1], -down[0]]) / height
-    offset = float((points[2] - (mid + 0.6 * down)) @ side) / height
-    return float(np.degrees(np.arctan2(offset * 2, 0.5 + 0.5 * min(span / height, 1.0) * 0)))

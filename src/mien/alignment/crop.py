@@ -12,18 +12,27 @@ from mien.geometry.similarity import fit_similarity
 from mien.imaging.warp import warp_affine
 
 
-def align(face: LocatedFace, template: str | Template, landmarks: Landmarks | None = None) -> AlignedFace:
+def align(
+    face: LocatedFace,
+    template: str | Template,
+    landmarks: Landmarks | None = None,
+    *,
+    keypoints_too: bool = False,
+) -> AlignedFace:
     """Crop a face as the network wants it, by a similarity (turn, scale, shift; no squeezing).
 
     template: a template or its name on the model card.
     landmarks: mesh468 points of the same picture; where given they place the crop, since they are more
         precise than the detector's five keypoints (docs/models.md has the figures).
+    keypoints_too: with landmarks, the crop is the mean of both placements, whose errors differ.
     """
     target = find_template(template) if isinstance(template, str) else template
-    if landmarks is None:
-        matrix = fit_similarity(face.detection.keypoints, places(target.keypoints))
-    else:
-        matrix = fit_similarity(grouped_points(landmarks, target), places(target.mesh))
+    matrices = []
+    if landmarks is None or keypoints_too:
+        matrices.append(fit_similarity(face.detection.keypoints, places(target.keypoints)))
+    if landmarks is not None:
+        matrices.append(fit_similarity(grouped_points(landmarks, target), places(target.mesh)))
+    matrix = np.mean(matrices, axis=0)  # the mean of similarities is a similarity
     # Large faces are averaged down, not sampled: sampling leaves jagged edges that the network never saw.
     pixels = warp_affine(face.image.pixels, matrix, (target.size, target.size), antialias=True)
     return AlignedFace(pixels, matrix, target.name)
