@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mien.embedding.calibration import (
     read_calibration,
     shipped_calibration,
 )
+from mien.zoo.registry import card
 
 
 def made(**changes: Any) -> Calibration:
@@ -194,3 +196,17 @@ def test_the_tail_meets_the_curve() -> None:
         calibration.fmr(0.4).rate, rel=1e-6
     )
     assert log(calibration.fmr(0.45, extrapolate=True).rate / 1e-4) == pytest.approx(-1)
+
+
+def test_the_shipped_calibrations_support_the_default_rate() -> None:
+    folder = Path(str(resources.files("mien.zoo"))) / "cards" / "calibration"
+    names = sorted(file.stem for file in folder.glob("*.json"))
+    assert "sface" in names
+    for name in names:
+        calibration = shipped_calibration(name)
+        assert calibration.embedder == name
+        assert calibration.smallest_fmr <= 1e-4
+        assert calibration.threshold(1e-2) < calibration.threshold(1e-3) < calibration.threshold(1e-4)
+        assert (folder / f"{name}.json").stat().st_size <= 60_000
+        for card_name, digest in calibration.models.items():
+            assert card(card_name).sha256 == digest

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, bench, demo, doctor, verify
+from mien.cli import analyze, bench, demo, doctor, evaluate, verify
 from mien.cli.output import emit, fail, warn
 from mien.core.errors import MienError
 
@@ -27,6 +27,7 @@ app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.add_typer(evaluate.app)
 
 
 @app.callback()

@@ -20,6 +20,12 @@ LEAST_IMPOSTORS = 3_000
 LEAST_GENUINE = 30
 
 
+LAPSE = 0.05
+"""Share of comparisons of one person that fail for reasons which the genuine pairs do not show (another face
+was taken, a profile, many years between): the odds against are never put higher than 1 / LAPSE. NIST
+SP 800-63B allows a matcher this share of false non-matches."""
+
+
 def make_calibration(
     genuine: ArrayLike,
     impostor: ArrayLike,
@@ -32,6 +38,7 @@ def make_calibration(
     pictures: int,
     subjects: int,
     least_false_matches: int = LEAST_FALSE_MATCHES,
+    lapse: float = LAPSE,
     details: Mapping[str, Any] | None = None,
 ) -> Calibration:
     """Measure the FMR curve with its intervals, fit its tail, and fit the likelihood ratio.
@@ -41,6 +48,7 @@ def make_calibration(
     impostor_people: (N, 2) numbers of the two people of each impostor pair, for intervals that know that
         pairs with a common person are not independent.
     least_false_matches: the curve ends where fewer strangers than this were confused.
+    lapse: see `LAPSE`.
 
     raises: ThinData with fewer than 3,000 impostor or 30 genuine pairs.
     """
@@ -55,7 +63,7 @@ def make_calibration(
         embedder=embedder,
         models=dict(models),
         fmr_curve=curve,
-        evidence=fit_evidence(mates, others, float(curve.rate[-1])),
+        evidence=fit_evidence(mates, others, float(curve.rate[-1]), lapse),
         made_on=made_on,
         command=command,
         pictures=pictures,
@@ -82,52 +90,59 @@ def measure_fmr_curve(
     last = np.append(counts[1:] != counts[:-1], True) & (counts >= least_false_matches)
     thresholds, counts = thresholds[last], counts[last]
     exact = np.array([clopper_pearson(int(count), n) for count in counts])
-    drawn = bootstrap_rates(impostor, people, thresholds)
+    clustered = rate_intervals(impostor, people, thresholds)
     return FmrCurve(
         similarity=thresholds,
         rate=counts / n,
-        low=np.maximum(np.minimum(exact[:, 0], drawn[0]), 0.01 / n),
-        high=np.maximum(exact[:, 1], drawn[1]),
+        low=np.minimum(exact[:, 0], clustered[0]),
+        high=np.maximum(exact[:, 1], clustered[1]),
         decay=_tail_decay(ranked, least_false_matches),
     )
 
 
-def bootstrap_rates(
-    impostor: Scores, people: NDArray[np.integer], thresholds: Scores, rounds: int = 200, seed: int = 0
-) -> NDArray[np.float64]:
-    """Bound the rates at all thresholds by drawing people with replacement (95 %).
+def rate_intervals(impostor: Scores, people: NDArray[np.integer], thresholds: Scores) -> NDArray[np.float64]:
+    """Bound the rates at ascending thresholds (95 %), knowing that pairs with a common person hang together.
 
     people: (N, 2).    returns: (2, T) lower and upper ends.
-    A pair weighs the product of the times its people were drawn (see `subject_bootstrap`).
+    The variance is that of two-way clusters, the sum over people of their squared influence less the pairs'
+    own share, which would count twice (Fafchamps & Gubert, J. Dev. Econ. 83, 2007, eq. 2.4); the interval is
+    that of a normal distribution of the logarithm of the rate.
     """
     if people.shape != (len(impostor), 2):
         raise InputError(
             f"name two people for each of the {len(impostor)} impostor pairs, not {people.shape}"
         )
+    n, bins = len(impostor), len(thresholds) + 1
     names, index = np.unique(people, return_inverse=True)
-    order = np.argsort(impostor)[::-1]
-    first, second = index.reshape(people.shape)[order].T
-    matched = np.searchsorted(-impostor[order], -thresholds, side="right")
-    rng = np.random.default_rng(seed)
-    rates = []
-    for _ in range(rounds):
-        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
-        mass = np.concatenate([[0], np.cumsum(times[first] * times[second])])
-        rates.append(mass[matched] / max(mass[-1], 1))
-    return np.asarray(np.quantile(rates, [0.025, 0.975], axis=0))
+    passed = np.searchsorted(thresholds, impostor, side="right")
+    cells = index.reshape(people.shape) * bins + passed[:, None]
+    table = np.bincount(cells.ravel(), minlength=len(names) * bins).reshape(len(names), bins)
+    matches = table[:, ::-1].cumsum(axis=1)[:, -2::-1]
+    rate = matches.sum(axis=0) / (2 * n)
+    influence = (matches - rate * table.sum(axis=1, keepdims=True)) / n
+    own = rate * (1 - rate) / n
+    spread = np.sqrt(np.maximum((influence**2).sum(axis=0) - own, own)) / np.maximum(rate, 1 / n)
+    return np.stack([rate * np.exp(-1.96 * spread), np.minimum(rate * np.exp(1.96 * spread), 1.0)])
 
 
-def fit_evidence(genuine: Scores, impostor: Scores, smallest_fmr: float) -> EvidenceCurve:
-    """Fit the log-likelihood ratio as a straight line of the similarity, by logistic regression.
+def fit_evidence(
+    genuine: Scores, impostor: Scores, smallest_fmr: float, lapse: float = LAPSE
+) -> EvidenceCurve:
+    """Fit the log-likelihood ratio by logistic regression on the similarity, and temper it.
 
     Both kinds weigh the same, so the fitted log-odds are the log-likelihood ratio (Brümmer & du Preez 2006).
-    Its size is cut at what the sample can show: odds of 1 / smallest_fmr for, of the number of genuine pairs
-    against.
+    It ends at what the sample can show: odds of 1 / smallest_fmr for, of the number of genuine pairs against.
+    A lapse makes a genuine pair look like an impostor pair, so the ratio becomes (1 - lapse) ratio + lapse.
     """
     slope, offset = _logistic(genuine, impostor)
-    most, least = -np.log(smallest_fmr), -np.log(len(genuine))
-    ends = (np.array([least, most]) - offset) / slope
-    return EvidenceCurve(similarity=ends, log_ratio=np.array([least, most]))
+    fitted = np.linspace(-np.log(len(genuine)), -np.log(smallest_fmr), 41)
+    return EvidenceCurve(
+        similarity=(fitted - offset) / slope, log_ratio=np.logaddexp(np.log1p(-lapse) + fitted, _log(lapse))
+    )
+
+
+def _log(share: float) -> float:
+    return float(np.log(share)) if share > 0 else -np.inf
 
 
 def _logistic(genuine: Scores, impostor: Scores) -> tuple[float, float]:

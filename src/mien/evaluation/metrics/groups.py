@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mien.core.errors import InputError
 from mien.evaluation.metrics.intervals import Interval, clopper_pearson
@@ -30,7 +30,7 @@ class GroupRate:
 
 
 def match_rate_by_group(
-    scores: ArrayLike, groups: Sequence[str], threshold: float, target: float
+    scores: ArrayLike, groups: Sequence[str] | NDArray[np.str_], threshold: float, target: float
 ) -> tuple[GroupRate, ...]:
     """Measure the share of pairs at or above ``threshold`` in every group, groups in alphabetical order.
 

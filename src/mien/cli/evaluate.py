@@ -1,0 +1,93 @@
+"""`mien evaluate …`: the field's protocols on any folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli import options
+from mien.cli.output import emit, percent, progress, say, table
+
+if TYPE_CHECKING:
+    from mien.evaluation.metrics.verification import OperatingPoint
+    from mien.evaluation.verification import VerificationReport
+
+app = typer.Typer(name="evaluate", help="Measure mien on your own pictures.", no_args_is_help=True)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure mien on your own pictures, by the protocols of the field."""
+
+
+@app.command()
+def verification(
+    pairs: Annotated[
+        Path,
+        typer.Option(
+            "--pairs", help="LFW's pairs.txt, a table `path_a,path_b,same[,fold]`, or CFP's Protocol folder."
+        ),
+    ],
+    images: Annotated[Path, typer.Option("--images", help="The folder that holds the pictures.")],
+    which: Annotated[
+        str, typer.Option("--which", help="Of several faces in a picture: center, largest, or its number.")
+    ] = "center",
+    profile: options.Profile = "balanced",
+    models: options.Models = None,
+    allow_noncommercial: options.NonCommercial = False,
+    formats: options.Formats = None,
+    as_json: options.Json = False,
+) -> int:
+    """Measure how well pairs of pictures are told apart: accuracy, AUC, EER, TMR at fixed FMR.
+
+    Each fold is decided by the best threshold of the other folds. A picture without a face that could be
+    found is counted as "not the same" in all its pairs, never left out.
+    """
+    from mien.cli.session import open_analyzer
+    from mien.evaluation.acquire import embed_pictures
+    from mien.evaluation.protocols import read_pairs
+    from mien.evaluation.verification import cosine_scores, evaluate_verification
+    from mien.pipeline.config import configure
+
+    config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
+    listed = read_pairs(pairs, images)
+    with open_analyzer(config) as analyzer, progress(as_json) as bar:
+        task = bar.add_task("pictures", total=len(listed.pictures))
+        embed = embed_pictures(analyzer, which, lambda: bar.advance(task))
+        report = evaluate_verification(listed, embed, cosine_scores)
+    if as_json:
+        emit({**report.to_dict(), "models": config.model_names({"embedding"})})
+    else:
+        _show(report)
+    return 0
+
+
+def _show(report: VerificationReport) -> None:
+    accuracy = report.accuracy
+    table(
+        "",
+        ["measure", ">value"],
+        [
+            ["pairs (same / different)", f"{report.pairs:,} ({report.genuine:,} / {report.impostors:,})"],
+            ["accuracy", f"{percent(accuracy.mean, 2)} ± {percent(accuracy.std, 2)}"],
+            ["AUC", f"{report.auc:.5f}"],
+            ["EER", percent(report.eer, 2)],
+            *(_tmr_row(point) for point in report.points),
+            ["pictures without a face", f"{len(report.failures):,} of {report.images:,}"],
+            ["pictures per second", f"{report.images_per_second:.1f}"],
+        ],
+    )
+    if not report.folds_given:
+        say("The list names no folds: it was cut into ten, in its order.")
+    for failed in report.failures[:5]:
+        say(f"{failed.picture}: {failed.message}")
+
+
+def _tmr_row(point: OperatingPoint) -> list[str]:
+    name = f"TMR at FMR {point.fmr:g}"
+    if not point.supported:
+        return [name, f"unknown: takes {1 / point.fmr:,.0f} different pairs"]
+    low, high = (percent(end, 2) for end in point.tmr_interval)
+    return [name, f"{percent(point.tmr, 2)} ({low} – {high})"]
