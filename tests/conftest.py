@@ -12,6 +12,12 @@ from hypothesis import settings
 settings.register_profile("mien", deadline=None)
 settings.load_profile("mien")
 
+from mien.core.errors import ModelMissing
+from mien.core.types import Image
+from mien.pipeline.analyze import Analyzer
+from mien.zoo.registry import card
+from mien.zoo.store import fetch
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -22,3 +28,27 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no test data at {folder}: set MIEN_SHARED")
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def analyzer() -> Analyzer:
+    """The default profile with real weights; tests that need it are marked `weights`."""
+    opened = Analyzer()
+    try:
+        for name in ("yunet", "centerface", "sface", "mesh468", "iris"):
+            opened.networks.get(name)
+    except ModelMissing as error:
+        pytest.skip(f"the weights cannot be had: {error}")
+    return opened
+
+
+@pytest.fixture(scope="session")
+def astronaut(analyzer: Analyzer) -> Image:
+    """A public-domain portrait: one face, head turned a little to the picture's left, smiling."""
+    return analyzer.open(fetch(card("astronaut"))).image
+
+
+@pytest.fixture(scope="session")
+def hopper(analyzer: Analyzer) -> Image:
+    """A public-domain portrait of another woman, in uniform and cap."""
+    return analyzer.open(fetch(card("hopper"))).image

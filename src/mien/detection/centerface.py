@@ -43,16 +43,17 @@ def decode(
 
 @dataclass(frozen=True, slots=True)
 class CenterFace:
-    """long_side: pixels of the longer side as the network sees the picture."""
+    """long_sides: least and most pixels of the longer side as the network sees the picture."""
 
     network: Network
-    long_side: int
+    long_sides: tuple[int, int]
     min_score: float
     max_iou: float = 0.3
 
     def detect(self, image: Image) -> list[Detection]:
         stride = self.network.card.preprocess.stride
-        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, self.long_side, stride))
+        long_side = min(max(image.width, image.height, self.long_sides[0]), self.long_sides[1])
+        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, long_side, stride))
         # The file numbers its outputs: 537 heatmap, 538 sizes, 539 offsets, 540 points.
         maps = self.network.run(fitted.pixels[None])
         found = decode(maps["537"], maps["538"], maps["539"], maps["540"], self.min_score)

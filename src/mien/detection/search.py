@@ -1,7 +1,7 @@
 """Look again, harder, where the first look finds no face.
 
-The order and the thresholds are measured (benchmarks/studies, docs/models.md): turned pictures invite
-inventions, so a turned look must be surer than an upright one, and the surest turn wins.
+The order of the looks is the caller's (`mien.pipeline.build`). Turned pictures invite inventions, so of
+several turns the surest wins.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.core.protocols import Detector
 from mien.core.types import Box, Detection, Image
+from mien.detection.second_look import upright_halves
 from mien.imaging.rotate import Turned, quarter_turns, rotate
 
 
@@ -23,10 +24,12 @@ class Rung:
 
     detector: opened when the rung is first reached, since most pictures never get there.
     turns: clockwise turns of the picture in units of 45 degrees.
+    margin: black border around the picture, as a share of its longer side.
     """
 
     detector: Callable[[], Detector]
     turns: tuple[int, ...] = (0,)
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,21 @@ class Search:
     def detect(self, image: Image) -> list[Detection]:
         for rung in self.rungs:
             detector = rung.detector()
-            looks = [_look(detector, image, turn) for turn in rung.turns]
+            border = round(max(image.width, image.height) * rung.margin)
+            view = _padded(image, border) if border else image
+            looks = [_look(detector, view, turn) for turn in rung.turns]
             best = max(looks, key=lambda found: max((face.score for face in found), default=-1.0))
             if best:
-                return best
+                return [_shifted(face, -border) for face in best] if border else best
         return []
+
+
+def _padded(image: Image, border: int) -> Image:
+    return Image(np.pad(image.pixels, ((border, border), (border, border), (0, 0))))
+
+
+def _shifted(face: Detection, by: float) -> Detection:
+    return Detection(Box(*(value + by for value in face.box)), face.score, face.keypoints + by)
 
 
 def _look(detector: Detector, image: Image, turn: int) -> list[Detection]:
@@ -56,14 +69,8 @@ def _look(detector: Detector, image: Image, turn: int) -> list[Detection]:
 
 
 def _turned_back(found: Detection, turned: Turned) -> Detection:
-    """Map a detection of the turned picture to the picture itself.
-
-    A box turned by 45 degrees has no upright counterpart: it becomes a square of its mean side.
-    """
+    """Map a detection of the turned picture to the picture itself."""
     x, y = turned.to_picture(np.array(found.box.center))
-    wide, tall = found.box.width / 2, found.box.height / 2
-    along = abs(turned.matrix[0, 0])
-    if along < 0.9:
-        wide, tall = (tall, wide) if along < 0.1 else ((wide + tall) / 2, (wide + tall) / 2)
-    box = Box(float(x - wide), float(y - tall), float(x + wide), float(y + tall))
+    half_w, half_h = upright_halves(found.box, math.acos(np.clip(turned.matrix[0, 0], -1, 1)))
+    box = Box(float(x - half_w), float(y - half_h), float(x + half_w), float(y + half_h))
     return Detection(box, found.score, turned.to_picture(found.keypoints))

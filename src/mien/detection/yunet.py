@@ -46,16 +46,17 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], columns_of_input: int, mi
 
 @dataclass(frozen=True, slots=True)
 class YuNet:
-    """long_side: pixels of the longer side as the network sees the picture."""
+    """long_sides: least and most pixels of the longer side as the network sees the picture."""
 
     network: Network
-    long_side: int
+    long_sides: tuple[int, int]
     min_score: float
     max_iou: float = 0.3
 
     def detect(self, image: Image) -> list[Detection]:
         stride = self.network.card.preprocess.stride
-        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, self.long_side, stride))
+        long_side = min(max(image.width, image.height, self.long_sides[0]), self.long_sides[1])
+        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, long_side, stride))
         outputs = self.network.run(fitted.pixels[None])
         found = decode(outputs, fitted.pixels.shape[1], self.min_score)
         return found.moved(fitted.to_picture).distinct(self.max_iou)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +15,8 @@ from mien.attributes.head_pose import head_pose
 from mien.core.errors import InputError
 from mien.core.protocols import Detector
 from mien.core.report import FINDINGS, FaceReport, PhotoReport
-from mien.core.types import Box, Detection, Landmarks, LocatedFace
+from mien.core.types import Box, Detection, Image, Landmarks, LocatedFace
+from mien.detection.doubt import MIN_PRESENCE, is_doubtful
 from mien.imaging.decode import Decoded
 from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_source
 from mien.landmarks.mesh468 import FaceMesh
@@ -92,9 +93,16 @@ class Analyzer:
         """
         return self.report(self.open(source), asked_findings(only))
 
-    def report(self, picture: Decoded, asked: frozenset[str]) -> tuple[FaceReport, ...]:
+    def find(self, picture: Decoded) -> list[Detection]:
+        """Find the faces in ``picture.image``, best score first, without those that the mesh denies."""
         found = self.detector.detect(picture.image)
-        return self.describe(picture, found, asked)
+        return [face for face in found if not is_doubtful(face, found) or self._is_face(picture.image, face)]
+
+    def _is_face(self, image: Image, face: Detection) -> bool:
+        return self.landmarker.locate(LocatedFace(image, face)).presence >= MIN_PRESENCE
+
+    def report(self, picture: Decoded, asked: frozenset[str]) -> tuple[FaceReport, ...]:
+        return self.describe(picture, self.find(picture), asked)
 
     def describe(
         self, picture: Decoded, found: Iterable[Detection], asked: frozenset[str]
@@ -122,7 +130,7 @@ class Analyzer:
         only: Collection[str] | None = None,
         *,
         finish: Callable[[object, PhotoReport], None] | None = None,
-    ) -> Iterator[PhotoReport]:
+    ) -> Generator[PhotoReport, None, None]:
         """Report a folder, a pattern, or any pictures, in order; a bad one is a report with its error.
 
         sources: a folder, a pattern, one picture, or an iterable of whatever `analyze` takes.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 from mien.core.errors import UnknownModel
 from mien.core.protocols import Detector
 from mien.detection.centerface import CenterFace
 from mien.detection.search import Rung, Search
+from mien.detection.second_look import VIEW, SecondLook
 from mien.detection.yunet import YuNet
 from mien.landmarks.iris import IrisFinder
 from mien.landmarks.mesh468 import FaceMesh
@@ -15,37 +16,47 @@ from mien.pipeline.config import Config
 from mien.pipeline.embed import FaceEmbedder
 from mien.pipeline.networks import Networks
 
-# Measured on turned, tiny, cut-off and tight pictures (benchmarks/studies/detection_*.json): an upright look
-# is trusted from 0.6 on, a turned one only from 0.75 on, CenterFace from 0.5 on in any position.
-UPRIGHT, TURNED, CENTERFACE = 0.6, 0.75, 0.5
-QUARTER_TURNS, EIGHTH_TURNS = (2, 6, 4), (1, 7, 3, 5)
+# The looks and their thresholds as measured by benchmarks/studies/detection_*.py: upright pictures gain
+# nothing below 0.6, faces that the frame cuts into are found in a black margin, turned looks invent faces
+# below 0.75, CenterFace does not from 0.5 on and sees the profiles and the tilts that YuNet misses.
+UPRIGHT, PADDED, TURNED, CENTERFACE = 0.6, 0.5, 0.75, 0.5
+MARGIN = 0.25
+QUARTER_TURNS, EIGHTH_TURNS, UPSIDE_DOWN = (2, 6, 4), (1, 7, 3, 5), (4,)
+LEAST_SIDE = 320  # smaller pictures are enlarged: a face of 8 pixels is found then
 
 
 def build_detector(config: Config, networks: Networks) -> Detector:
-    """The profile's detector, and behind it the looks that are taken where it finds nothing."""
-    profile = config.profile
-    yunet = partial(_yunet, networks)
-    centerface = partial(_centerface, networks, profile.long_side)
-    last = [Rung(centerface), Rung(centerface, QUARTER_TURNS)]
-    match profile.detector:
+    """The profile's detector, and behind it the looks that are taken where it finds nothing.
+
+    raises: `UnknownModel` for a detector that no class here runs.
+    """
+    sides = (LEAST_SIDE, config.profile.long_side)
+    match config.profile.detector:
         case "yunet":
-            first = yunet(profile.long_side, UPRIGHT)
-            again = [Rung(partial(yunet, side, UPRIGHT)) for side in (320, 160) if side != profile.long_side]
-            turned = partial(yunet, profile.long_side, TURNED)
-            return Search(
-                [Rung(lambda: first), *again, Rung(turned, QUARTER_TURNS), Rung(turned, EIGHTH_TURNS), *last]
-            )
+            network = networks.get("yunet")
+            first = SecondLook(YuNet(network, sides, UPRIGHT), YuNet(network, (VIEW, VIEW), UPRIGHT))
+            rungs = [Rung(lambda: first)]
         case "centerface":
-            return Search([*last[:1], Rung(partial(yunet, 160, UPRIGHT)), *last[1:]])
-    raise UnknownModel(f"mien knows no detector {profile.detector!r}: choose yunet or centerface")
+            rungs = [Rung(lambda: CenterFace(networks.get("centerface"), sides, CENTERFACE))]
+        case other:
+            raise UnknownModel(f"mien knows no detector {other!r}: choose yunet or centerface")
+    return Search([*rungs, *_harder_looks(networks, config.profile.long_side)])
 
 
-def _yunet(networks: Networks, long_side: int, min_score: float) -> Detector:
-    return YuNet(networks.get("yunet"), long_side, min_score)
+def _harder_looks(networks: Networks, long_side: int) -> list[Rung]:
+    def yunet(long_sides: tuple[int, int], min_score: float) -> Callable[[], Detector]:
+        return lambda: YuNet(networks.get("yunet"), long_sides, min_score)
 
+    def centerface() -> Detector:
+        return CenterFace(networks.get("centerface"), (LEAST_SIDE, long_side), CENTERFACE)
 
-def _centerface(networks: Networks, long_side: int) -> Detector:
-    return CenterFace(networks.get("centerface"), long_side, CENTERFACE)
+    return [
+        Rung(yunet((LEAST_SIDE, LEAST_SIDE), PADDED), margin=MARGIN),
+        Rung(yunet((LEAST_SIDE, long_side), TURNED), QUARTER_TURNS),
+        Rung(yunet((LEAST_SIDE, long_side), TURNED), EIGHTH_TURNS),
+        Rung(centerface),
+        Rung(centerface, UPSIDE_DOWN),
+    ]
 
 
 def build_landmarker(config: Config, networks: Networks) -> FaceMesh:

@@ -120,7 +120,5 @@ def _with_models(config: Config, names: list[str]) -> Config:
             case "iris":
                 config = replace(config, iris=name)
             case _:
-                raise InputError(
-                    f"{name} does the task {task!r}, which this command does not use: leave it out"
-                )
+                raise InputError(f"{name} is for the task {task!r}, which is not used here: leave it out")
     return config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
@@ -44,7 +44,9 @@ class PhotoFolder:
         if self._file is not None:
             self._file.close()
 
-    def fill(self, analyzer: Analyzer, paths: list[str], asked: frozenset[str]) -> Iterator[PhotoReport]:
+    def fill(
+        self, analyzer: Analyzer, paths: list[str], asked: frozenset[str]
+    ) -> Generator[PhotoReport, None, None]:
         """Analyse what is not there yet; a picture counts as finished once its line is written."""
         if self._file is None:
             raise AssertionError("the folder is used outside its with block")

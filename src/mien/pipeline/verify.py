@@ -61,6 +61,6 @@ def verify(
 
 def _the_face(analyzer: Analyzer, source: object, which: str | None) -> FaceReport:
     picture = analyzer.open(source)
-    found = analyzer.detector.detect(picture.image)
+    found = analyzer.find(picture)
     chosen = select(found, which, picture.image.width, picture.image.height, source_name(source))
     return analyzer.describe(picture, [found[chosen]], ASKED)[0]

@@ -1,0 +1,123 @@
+"""The face mesh: a stand-in network shows the geometry, a real one that it fits real faces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.core.errors import ModelCorrupt
+from mien.core.modelcard import ModelCard, Preprocess
+from mien.core.types import Box, Detection, Image, LocatedFace
+from mien.imaging.rotate import rotate
+from mien.landmarks.iris import IrisFinder
+from mien.landmarks.mesh468 import FaceMesh
+from mien.pipeline.analyze import Analyzer
+
+
+def card(side: int) -> ModelCard:
+    return ModelCard("fake", "landmarks", "f", "tflite", "", 0, "", True, "", (), Preprocess(side, side))
+
+
+@dataclass
+class SeesRamps:
+    """Reads the position out of a picture whose red is x and whose green is y, at two places of the crop."""
+
+    logit: float = 4.0
+    card: ModelCard = field(default_factory=lambda: card(192))
+
+    def run(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        points = np.zeros((468, 3), np.float32)
+        points[:, :2] = 96.0
+        points[33], points[263] = (60.0, 96.0, 5.0), (132.0, 96.0, 5.0)
+        points[10, 1], points[152, 1] = 40.0, 152.0
+        return {"a": np.full((1, 1, 1, 1), self.logit, np.float32), "b": points.reshape(1, 1, 1, -1)}
+
+
+def face(angle: float = 0.0) -> LocatedFace:
+    reach = 20 * np.array([math.cos(angle), math.sin(angle)])
+    points = np.full((5, 2), (100.0, 80.0))
+    points[0] -= reach
+    points[1] += reach
+    image = Image(np.zeros((160, 200, 3), np.uint8))
+    return LocatedFace(image, Detection(Box(70, 50, 130, 110), 0.9, points))
+
+
+def test_points_come_back_in_the_pictures_pixels_and_depth_in_the_same_scale() -> None:
+    found = FaceMesh(SeesRamps()).locate(face())
+    np.testing.assert_allclose(found.points[0, :2], (100, 80), atol=1e-6)
+    left, right = found.points[33], found.points[263]
+    assert left[1] == pytest.approx(right[1])
+    assert right[0] - left[0] == pytest.approx(72 / 5 * found.points[33, 2])
+
+
+def test_the_crop_is_turned_with_the_eyes() -> None:
+    found = FaceMesh(SeesRamps()).locate(face(0.6))
+    eyes = found.points[263, :2] - found.points[33, :2]
+    assert math.atan2(eyes[1], eyes[0]) == pytest.approx(0.6)
+
+
+def test_presence_is_a_probability_even_for_wild_logits() -> None:
+    assert FaceMesh(SeesRamps(logit=1e6)).locate(face()).presence == pytest.approx(1)
+    assert FaceMesh(SeesRamps(logit=0.0)).locate(face()).presence == pytest.approx(0.5)
+
+
+def test_unknown_outputs_are_a_corrupt_model() -> None:
+    class Odd(SeesRamps):
+        def run(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+            return {"b": np.zeros((1, 7), np.float32)}
+
+    with pytest.raises(ModelCorrupt, match="unknown outputs"):
+        FaceMesh(Odd()).locate(face())
+
+
+def test_the_second_eye_is_shown_in_a_mirror() -> None:
+    @dataclass
+    class Iris:
+        seen: list[NDArray[np.uint8]] = field(default_factory=list)
+        card: ModelCard = field(default_factory=lambda: card(64))
+
+        def run(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+            self.seen.append(pixels[0])
+            points = np.tile(np.array([40.5, 32.5, 0], np.float32), (5, 1))
+            return {"eye": np.zeros((1, 213), np.float32), "iris": points.reshape(1, 15)}
+
+    network = Iris()
+    mesh = np.zeros((468, 3))
+    for index, x in ((33, 50.0), (133, 70.0), (362, 130.0), (263, 150.0)):
+        mesh[index] = (x, 80, 0)
+    irises = IrisFinder(network).find(np.full((160, 200, 3), 90, np.uint8), mesh)
+    pixel = 20 * 2.3 / 64
+    np.testing.assert_allclose(irises[0, 0], (60 + 8.5 * pixel, 80 + 0.5 * pixel), atol=1e-6)
+    np.testing.assert_allclose(irises[1, 0], (140 - 8.5 * pixel, 80 + 0.5 * pixel), atol=1e-6)
+
+
+@pytest.mark.weights
+def test_the_mesh_turns_with_the_picture(analyzer: Analyzer, astronaut: Image) -> None:
+    (plain,) = analyzer.analyze(astronaut.pixels, {"landmarks"})
+    turned = rotate(astronaut.pixels, math.radians(20))
+    (tilted,) = analyzer.analyze(turned.pixels, {"landmarks"})
+    assert plain.landmarks is not None
+    assert tilted.landmarks is not None
+    back = turned.to_picture(tilted.landmarks.points[:, :2])
+    eye_distance = np.linalg.norm(plain.landmarks.points[33, :2] - plain.landmarks.points[263, :2])
+    error = np.linalg.norm(back - plain.landmarks.points[:, :2], axis=1) / eye_distance
+    assert np.median(error) < 0.03
+    assert plain.landmarks.presence > 0.99
+
+
+@pytest.mark.weights
+def test_irises_lie_between_the_eye_corners(analyzer: Analyzer, astronaut: Image, hopper: Image) -> None:
+    for portrait in (astronaut, hopper):
+        (found,) = analyzer.analyze(portrait.pixels, {"landmarks"})
+        assert found.landmarks is not None
+        assert found.landmarks.irises is not None
+        for iris, (start, end) in zip(found.landmarks.irises, ((33, 133), (362, 263)), strict=True):
+            corners = found.landmarks.points[[start, end], :2]
+            width = np.linalg.norm(corners[1] - corners[0])
+            assert np.linalg.norm(iris[0] - corners.mean(axis=0)) < 0.35 * width
+            radius = np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
+            assert 0.12 * width < radius < 0.35 * width

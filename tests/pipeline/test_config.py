@@ -1,0 +1,51 @@
+"""What users say about models and formats becomes a configuration, or a clear refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mien.core.errors import InputError, UnknownModel
+from mien.pipeline.config import PROFILES, Config, cache_folder, configure
+from mien.zoo.registry import card
+
+
+def test_every_profile_names_cards_that_exist_and_may_be_used_commercially() -> None:
+    for profile in PROFILES.values():
+        config = Config(profile)
+        for names in config.model_names({"landmarks", "embedding"}).values():
+            assert all(card(name).commercial for name in names.split("+"))
+
+
+def test_a_model_replaces_the_profiles_model_of_its_task() -> None:
+    config = configure("fast", models="centerface")
+    assert config.profile.detector == "centerface"
+    assert config.profile.embedder == PROFILES["fast"].embedder
+
+
+def test_an_unknown_profile_lists_those_that_exist() -> None:
+    with pytest.raises(InputError, match="choose fast, balanced, accurate"):
+        configure("best")
+
+
+def test_an_unknown_model_is_refused_with_near_names() -> None:
+    with pytest.raises(UnknownModel, match="did you mean sface"):
+        configure(models="sfase")
+
+
+def test_a_model_for_another_task_is_refused() -> None:
+    with pytest.raises(InputError, match="sex is for the task 'sex'"):
+        configure(models="sex")
+
+
+def test_more_formats_are_added_to_those_that_are_always_read() -> None:
+    assert configure(formats="tiff, GIF").formats == {"jpeg", "png", "webp", "tiff", "gif"}
+    assert {"heic", "avif"} <= configure(formats="all").formats
+    with pytest.raises(InputError, match="no picture format is called psd"):
+        configure(formats="psd")
+
+
+def test_the_cache_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
