@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes says something about the machine, not about the code.
-settings.register_profile("mien", deadline=None)
-settings.load_profile("mien")
-
 from mien.core.errors import ModelMissing
 from mien.core.types import Image
 from mien.pipeline.analyze import Analyzer
 from mien.zoo.registry import card
 from mien.zoo.store import fetch
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("mien", deadline=None)
+settings.load_profile("mien")
 
 ROOT = Path(__file__).resolve().parent.parent
 

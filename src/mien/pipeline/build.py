@@ -10,6 +10,8 @@ from mien.detection.centerface import CenterFace
 from mien.detection.search import Rung, Search
 from mien.detection.second_look import VIEW, SecondLook
 from mien.detection.yunet import YuNet
+from mien.embedding.embedder import NetworkEmbedder
+from mien.embedding.fuse import JOINT, fusion_of
 from mien.landmarks.iris import IrisFinder
 from mien.landmarks.mesh468 import FaceMesh
 from mien.pipeline.config import Config
@@ -64,4 +66,9 @@ def build_landmarker(config: Config, networks: Networks) -> FaceMesh:
 
 
 def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:
-    return FaceEmbedder(networks.get(config.profile.embedder))
+    names = config.profile.embedder.split(JOINT)
+    return FaceEmbedder(
+        parts=tuple(NetworkEmbedder(networks.get(name)) for name in names),
+        refiner=FaceMesh(networks.get(config.landmarker)),
+        fusion=fusion_of(config.profile.embedder) if len(names) > 1 else None,
+    )

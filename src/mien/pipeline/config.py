@@ -59,8 +59,10 @@ class Config:
     def model_names(self, asked: Collection[str]) -> dict[str, str]:
         """Task -> model, for the findings that were asked for."""
         names = {"detect": self.profile.detector}
+        if {"landmarks", "pose", "embedding"} & set(asked):
+            names["landmarks"] = self.landmarker
         if {"landmarks", "pose"} & set(asked):
-            names |= {"landmarks": self.landmarker, "iris": self.iris}
+            names["iris"] = self.iris
         if "embedding" in asked:
             names["embed"] = self.profile.embedder
         return names
