@@ -154,7 +154,7 @@ class SqliteRecords(SqlRecords):
                 target.close()
 
     def close(self) -> None:
-        with self._thread:
+        with self._thread, _named_errors():
             self._db.close()
 
 
