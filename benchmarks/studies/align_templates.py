@@ -1,7 +1,7 @@
 """Where the points of each finder lie in the crops that the networks were trained on (mean over FairFace).
 
-Crops: SFace's (YuNet's five points onto the ArcFace template) and dlib's chip (dlib's own five-point predictor,
-150 px, padding 0.25).  python benchmarks/studies/align_templates.py OUT.json
+Crops: SFace's (YuNet's five points onto the ArcFace template) and dlib's chip (dlib's own five-point
+predictor, 150 px, padding 0.25).  python benchmarks/studies/align_templates.py OUT.json
 (MIEN_MODELS, MIEN_SHARED; the `peers` extra for dlib.)
 """
 
@@ -21,7 +21,7 @@ NOSE_BASE = 2
 
 
 def turn_of(p):
-    """Signed yaw estimate in degrees from five points: nose offset against eye span, per eye-to-mouth distance."""
+    """Yaw in degrees, roughly: nose offset against eye span, both per eye-to-mouth distance."""
     mid, mouth = p[:2].mean(0), p[3:].mean(0)
     down = mouth - mid
     d = np.linalg.norm(down) + 1e-9
@@ -32,7 +32,7 @@ def turn_of(p):
 
 
 def dlib_shape(predictor, rgb, box):
-    r = dlib.rectangle(*(int(round(v)) for v in box[:4]))
+    r = dlib.rectangle(*(round(v) for v in box[:4]))
     return predictor(rgb, r)
 
 

@@ -1,6 +1,6 @@
 """Which second look finds the faces that the first look misses, and what does it invent?
 
-python benchmarks/studies/detection_ladder.py OUT.json      (MIEN_MODELS, MIEN_SHARED; about 10 minutes on one core)
+python benchmarks/studies/detection_ladder.py OUT.json    (MIEN_MODELS, MIEN_SHARED; 10 minutes on one core)
 """
 
 from __future__ import annotations

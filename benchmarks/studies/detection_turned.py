@@ -30,7 +30,7 @@ def look(bgr, angle, side, find):
 def main(out: str) -> None:
     rng = np.random.default_rng(5)
     cases = [
-        rotated(b, r, float(a)) + (float(a),)
+        (*rotated(b, r, float(a)), float(a))
         for (b, r), a in zip(sample(2), rng.uniform(-180, 180, 999), strict=False)
     ]
     report = {}

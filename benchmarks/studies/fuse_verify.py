@@ -1,4 +1,4 @@
-"""Fusion of SFace and dlib on the vectors that align_embed.py kept: weights and views, bootstrap against SFace.
+"""Fusion of SFace and dlib on the vectors that align_embed.py kept: weights and views.
 
 python benchmarks/studies/fuse_verify.py VECTORS.npz OUT.json
 """

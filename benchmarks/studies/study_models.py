@@ -1,4 +1,4 @@
-"""Prototypes of the networks for the studies: OpenVINO straight on the publishers' files, OpenCV for resizing.
+"""The networks for the studies: OpenVINO straight on the publishers' files, OpenCV for resizing.
 
 MIEN_MODELS names the folder with the raw weight files.
 """

@@ -17,12 +17,14 @@ class Views:
     """How much care to spend on placing a face.
 
     landmarks: place by the dense mesh, found in two looks: about a quarter of an embedding's time.
-    sharpen: look for the five keypoints a second time, close up, and place by the mean of both: one more
-        run of the detector on a small picture.
+    keypoints: with landmarks, place by the mean of what the mesh and the keypoints say: nothing to pay.
+    sharpen: look for the five keypoints a second time, close up: one more run of the detector on a small
+        picture.
     mirror: embed the mirror image too and pool both: twice the embedding's time.
     """
 
     landmarks: bool = False
+    keypoints: bool = True
     sharpen: bool = False
     mirror: bool = False
 
@@ -32,8 +34,8 @@ class Views:
         face: with sharpened keypoints where ``sharpen`` asks for them.
         landmarks: the face's mesh; None places by the keypoints alone (a mesh that saw no face).
         """
-        both = self.sharpen and landmarks is not None
-        first = align(face, template, landmarks if self.landmarks else None, keypoints_too=both)
+        mesh = landmarks if self.landmarks else None
+        first = align(face, template, mesh, keypoints_too=self.keypoints)
         return [first, mirror(first)] if self.mirror else [first]
 
 
