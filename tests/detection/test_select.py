@@ -25,8 +25,9 @@ def test_the_face_that_was_meant_is_chosen(which: str, chosen: int) -> None:
     assert select(FACES, which, 201, 201, "photo.jpg") == chosen
 
 
-def test_one_face_needs_no_word() -> None:
-    assert select(FACES[:1], None, 201, 201, "photo.jpg") == 0
+@pytest.mark.parametrize("which", [None, "largest", "center", "2"])
+def test_one_face_is_the_one_whatever_the_word(which: str | None) -> None:
+    assert select(FACES[:1], which, 201, 201, "photo.jpg") == 0
 
 
 def test_several_faces_without_a_word_are_ambiguous() -> None:

@@ -31,19 +31,20 @@ def most_central(faces: Sequence[Detection], width: int, height: int) -> int:
 def select(faces: Sequence[Detection], which: str | None, width: int, height: int, source: str) -> int:
     """Index of the face that the caller means.
 
-    which: None (there must be one), "largest", "center", or the face's number, counted from 1 in order of
-        score.    source: what to call the picture in an error.
+    which: "largest", "center", or the face's number, counted from 1 in order of score; None demands that
+        there is only one. A picture with one face needs no choice.
+    source: what to call the picture in an error.
     raises: `NoFaceFound`, `AmbiguousFace`, or InputError for another ``which``.
     """
     if not faces:
         raise NoFaceFound(
             f"{source} shows no face that mien can find: use a picture where it is clearly seen"
         )
+    if len(faces) == 1:
+        return 0
     match which:
-        case None if len(faces) > 1:
-            raise AmbiguousFace(f"{source} shows {len(faces)} faces: say --which largest, center or a number")
         case None:
-            return 0
+            raise AmbiguousFace(f"{source} shows {len(faces)} faces: say --which largest, center or a number")
         case "largest":
             return largest(faces)
         case "center" | "centre":

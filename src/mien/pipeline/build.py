@@ -9,6 +9,7 @@ from mien.core.protocols import Detector
 from mien.detection.centerface import CenterFace
 from mien.detection.search import Rung, Search
 from mien.detection.second_look import VIEW, SecondLook
+from mien.detection.sharpen import CROP, Sharpen
 from mien.detection.yunet import YuNet
 from mien.embedding.embedder import NetworkEmbedder
 from mien.embedding.fuse import JOINT, fusion_of
@@ -67,8 +68,11 @@ def build_landmarker(config: Config, networks: Networks) -> FaceMesh:
 
 def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:
     names = config.profile.embedder.split(JOINT)
+    closeup = YuNet(networks.get("yunet"), (CROP, CROP), PADDED)
     return FaceEmbedder(
         parts=tuple(NetworkEmbedder(networks.get(name)) for name in names),
-        refiner=FaceMesh(networks.get(config.landmarker)),
+        views=config.profile.views,
+        landmarker=FaceMesh(networks.get(config.landmarker)),
+        sharpen=Sharpen(closeup),
         fusion=fusion_of(config.profile.embedder) if len(names) > 1 else None,
     )

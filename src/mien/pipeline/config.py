@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from mien.alignment.views import VIEWS, Views
 from mien.core.errors import InputError
 from mien.imaging.header import DEFAULT_FORMATS, ISOLATED_FORMATS
 
@@ -24,18 +25,20 @@ class Profile:
     long_side: pixels of a picture's longer side as the detector sees it.
     max_side: a picture is decoded at half, a quarter … of its size while its longer side stays at least
         this; None keeps every pixel.
+    views: which crops of a face are embedded.
     """
 
     detector: str
     embedder: str
     long_side: int
     max_side: int | None
+    views: Views
 
 
 PROFILES: Mapping[str, Profile] = {
-    "fast": Profile("yunet", "sface", long_side=320, max_side=1280),
-    "balanced": Profile("yunet", "sface", long_side=640, max_side=2560),
-    "accurate": Profile("centerface", "sface+dlib_resnet", long_side=640, max_side=None),
+    "fast": Profile("yunet", "sface", 320, 1280, VIEWS["fast"]),
+    "balanced": Profile("yunet", "sface", 640, 2560, VIEWS["balanced"]),
+    "accurate": Profile("centerface", "sface+dlib_resnet", 640, None, VIEWS["accurate"]),
 }
 
 

@@ -1,28 +1,33 @@
-"""Located faces to embeddings: refine the points, align, run the networks, fuse."""
+"""Located faces to embeddings: sharpen the points, align, run the networks, pool the views, fuse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mien.alignment.crop import align
+from mien.alignment.views import Views
 from mien.core.errors import ModelError
 from mien.core.protocols import Landmarker
-from mien.core.types import Embedding, Landmarks, LocatedFace
+from mien.core.types import AlignedFace, Embedding, Landmarks, LocatedFace
 from mien.embedding.embedder import NetworkEmbedder
 from mien.embedding.fuse import Fusion
+from mien.embedding.pool import pool
+
+MIN_PRESENCE = 0.05  # a mesh that hardly saw a face does not place the crop
 
 
 @dataclass(frozen=True, slots=True)
 class FaceEmbedder:
     """parts: one network each.    fusion: joins their answers where there are several.
 
-    refiner: finds the mesh that places the crop; its points are more precise than the detector's five, worth
-        3 points of TMR at FMR 1e-3 on wild40 (benchmarks/studies/align_verify.py).
+    views: which crops of a face are embedded.    landmarker: finds the mesh that places them.
+    sharpen: looks at a face a second time for better keypoints, where ``views`` asks for it.
     """
 
     parts: tuple[NetworkEmbedder, ...]
-    refiner: Landmarker
+    views: Views
+    landmarker: Landmarker
+    sharpen: Callable[[LocatedFace], LocatedFace]
     fusion: Fusion | None = None
 
     @property
@@ -36,17 +41,27 @@ class FaceEmbedder:
 
         meshes: of the same faces, where they are known already.
         """
-        meshes = meshes if meshes is not None else [self.refiner.locate(face) for face in faces]
-        answers = [self._embed_with(part, faces, meshes) for part in self.parts]
+        if not faces:
+            return []
+        if meshes is None and self.views.landmarks:
+            meshes = [self.landmarker.locate(face) for face in faces]
+        placed = [self._place(face, meshes[i] if meshes else None) for i, face in enumerate(faces)]
+        answers = [self._embed_with(part, placed) for part in self.parts]
         if self.fusion is None:
             return answers[0]
         return [self.fusion.fuse(parts) for parts in zip(*answers, strict=True)]
 
-    @staticmethod
+    def _place(self, face: LocatedFace, mesh: Landmarks | None) -> tuple[LocatedFace, Landmarks | None]:
+        seen = mesh if mesh is not None and mesh.presence >= MIN_PRESENCE else None
+        return (self.sharpen(face) if self.views.sharpen else face), seen
+
     def _embed_with(
-        part: NetworkEmbedder, faces: Sequence[LocatedFace], meshes: Sequence[Landmarks]
+        self, part: NetworkEmbedder, placed: Sequence[tuple[LocatedFace, Landmarks | None]]
     ) -> list[Embedding]:
         template = part.network.card.template
         if template is None:
             raise ModelError(f"the card of {part.name} names no alignment template: add one to it")
-        return part.embed([align(face, template, mesh) for face, mesh in zip(faces, meshes, strict=True)])
+        views: list[list[AlignedFace]] = [self.views.crops(face, template, mesh) for face, mesh in placed]
+        embeddings = part.embed([crop for crops in views for crop in crops])
+        each = len(embeddings) // len(placed)
+        return [pool(embeddings[i : i + each]) for i in range(0, len(embeddings), each)]
