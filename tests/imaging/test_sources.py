@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -195,3 +196,10 @@ def test_names_come_one_folder_at_a_time(tree: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "scandir", watched)
     next(iter_pictures(tree))
     assert [Path(path).name for path in opened] == [tree.name, "a"]
+
+
+def test_a_half_imported_pillow_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another thread imports it, the module is there without its classes."""
+    monkeypatch.setitem(sys.modules, "PIL.Image", ModuleType("PIL.Image"))
+    with pytest.raises(InputError, match="cannot be made from object"):
+        open_picture(object())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import console, emit, say, warn
+from mien.cli.output import emit, say, warn
 
 
 def demo(
@@ -19,20 +19,14 @@ def demo(
     as_json: options.Json = False,
 ) -> int:
     """Show everything mien can do on public-domain pictures; ends with an HTML page that opens offline."""
-    from rich.markup import escape
-
-    from mien.cli.session import open_analyzer
+    from mien.cli.downloads import downloads
+    from mien.pipeline.analyze import Analyzer
     from mien.pipeline.config import configure
     from mien.pipeline.demo.run import run_demo
 
-    screen = console(stderr=True)
-    with screen.status("starting") as status:
-
-        def tell(said: str) -> None:
-            status.update(escape(said))
-            screen.print(f"· {said}", markup=False)
-
-        done = run_demo(open_analyzer(configure(profile)), out, tell)
+    with downloads() as progress:
+        analyzer = Analyzer(configure(profile), progress)
+        done = run_demo(analyzer, out, lambda said: warn(f"· {said}"), progress=progress)
     if as_json:
         emit(done.summary)
     else:

@@ -47,7 +47,9 @@ def open_picture(
     if isinstance(source, np.ndarray):
         image = from_array(source)
         return Decoded(image, 1.0, image.width, image.height)
-    if "PIL.Image" in sys.modules and isinstance(source, sys.modules["PIL.Image"].Image):
+    # Whoever passes a PIL image has imported PIL; in another thread its import may be half done just now.
+    picture = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    if picture is not None and isinstance(source, picture):
         return from_pillow(source, limits, max_side)
     return decode(read_source(source, limits), limits, formats, max_side=max_side)
 

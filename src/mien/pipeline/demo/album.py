@@ -13,6 +13,7 @@ from mien.core.types import Box, Pixels
 from mien.imaging.decode import decode
 from mien.imaging.warp import move_points
 from mien.pipeline.demo.variations import IDENTITY, VARIATIONS, Made, grey, scaled
+from mien.pipeline.networks import Progress
 from mien.zoo.registry import card
 from mien.zoo.store import fetch
 
@@ -73,7 +74,7 @@ class Album:
         yield from (*self.portraits, *self.variations, self.group)
 
 
-def make_album(folder: Path, progress: Callable[[int, int], None] | None = None) -> Album:
+def make_album(folder: Path, progress: Callable[[str], Progress] | None = None) -> Album:
     """Fetch the samples (their sha256 is checked) and write all pictures into ``folder``.
 
     raises: `ModelMissing` where a sample cannot be had, InputError where the folder cannot be written.
@@ -85,7 +86,7 @@ def make_album(folder: Path, progress: Callable[[int, int], None] | None = None)
         folder.mkdir(parents=True, exist_ok=True)
         for sitter in SITTERS:
             found = card(sitter.card)
-            data = fetch(found, progress=progress)
+            data = fetch(found, progress=progress(found.name) if progress else None)
             path = folder / f"{sitter.card}{Path(found.file).suffix}"
             path.write_bytes(data)
             portraits.append(Photo(path, "", ((sitter.name, sitter.face),)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mien.pipeline.analyze import Analyzer
 from mien.pipeline.demo import faces, people
 from mien.pipeline.demo.album import make_album
 from mien.pipeline.demo.stage import Chapter, Stage, Tell, Told
+from mien.pipeline.networks import Progress
 
 CHAPTERS: tuple[Chapter, ...] = (faces.CHAPTER, people.CHAPTER)
 REPORT, SUMMARY = "report.html", "demo.json"
@@ -33,7 +34,11 @@ class Demo:
 
 
 def run_demo(
-    analyzer: Analyzer, out: Path, tell: Tell = lambda said: None, chapters: Sequence[Chapter] = CHAPTERS
+    analyzer: Analyzer,
+    out: Path,
+    tell: Tell = lambda said: None,
+    chapters: Sequence[Chapter] = CHAPTERS,
+    progress: Callable[[str], Progress] | None = None,
 ) -> Demo:
     """Make pictures, analyse them, let each chapter tell its part, write everything into ``out``.
 
@@ -43,7 +48,7 @@ def run_demo(
     start = time.perf_counter()
     _claim(out)
     tell("fetching three public-domain portraits and varying them")
-    album = make_album(out / "pictures")
+    album = make_album(out / "pictures", progress)
     names = list(dict.fromkeys(analyzer.config.model_names({"landmarks", "embedding"}).values()))
     tell(f"analysing {len(list(album))} pictures with {', '.join(names)}")
     found = analyzer.analyze_many(photo.path for photo in album)
