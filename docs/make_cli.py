@@ -16,8 +16,8 @@ HEAD = """# The command line
 Generated from the commands themselves by `python -m docs.make_cli`; do not edit.
 
 Every command takes `--help` (`-h`). `mien --debug …` shows the traceback of an error. With `--json` stdout
-has one JSON document and nothing else; [conventions.md](conventions.md) says its units, [errors.md](errors.md)
-the exit codes, [settings.md](settings.md) the environment variables.
+has one JSON document and nothing else; [conventions.md](conventions.md) says its units,
+[errors.md](errors.md) the exit codes, [settings.md](settings.md) the environment variables.
 """
 
 # typer brings its own copy of click in some versions, so its classes have no one name to annotate with.
