@@ -7,6 +7,8 @@ settings as `mien.runtime.openvino_engine`, and runs it on arrays that are ready
 from __future__ import annotations
 
 import io
+import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -74,3 +76,22 @@ def compile_bare(
         "ENABLE_CPU_PINNING": False,
     }
     return BareNetwork(core.compile_model(steps.build(), "CPU", settings))
+
+
+def main(plan_file: str) -> None:
+    """Load and run what a plan lists, and nothing else; the plan is JSON (see `benchmarks.startup`)."""
+    with open(plan_file, encoding="utf-8") as file:
+        plan = json.load(file)
+    requests = {}
+    for name, how in plan["networks"].items():
+        model: bytes | str = how.pop("file")
+        if not str(model).endswith(".tflite"):
+            with open(model, "rb") as stream:
+                model = stream.read()
+        requests[name] = compile_bare(model, **{**how, "shape": tuple(how["shape"])}).request()
+    for name, array in plan["calls"]:
+        run(requests[name], np.load(array))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

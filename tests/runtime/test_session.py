@@ -14,7 +14,7 @@ from mien.core.errors import ModelCorrupt, ModelError, ShapeError
 from mien.core.modelcard import Preprocess
 from mien.runtime import choose as choosing
 from mien.runtime import openvino_engine
-from mien.runtime.choose import ENGINES, candidates, choose
+from mien.runtime.choose import ENGINES, _agreement, candidates, choose
 from mien.runtime.engine import Choice
 from mien.runtime.session import open_network
 
@@ -143,3 +143,18 @@ def test_an_override_that_leaves_nothing_says_what_is_possible(
 
 def test_every_engine_states_its_version_or_its_absence() -> None:
     assert all(engine.version() is None or engine.version() for engine in ENGINES.values())
+
+
+def test_compares_what_two_engines_name_alike() -> None:
+    scores, boxes = np.array([[1.0, 2.0]], np.float32), np.array([[3.0, 4.0, 5.0]], np.float32)
+    one = {"scores": scores, "scores.folded": scores, "boxes": boxes}
+    other = {"boxes": boxes.copy(), "scores": scores.copy()}
+    assert _agreement(one, other) == pytest.approx(1.0)
+    assert _agreement(one, {"boxes": -boxes, "scores": -scores}) == pytest.approx(-1.0)
+
+
+def test_pairs_outputs_by_size_where_engines_share_no_name() -> None:
+    scores, boxes = np.array([[1.0, 2.0]], np.float32), np.array([[3.0, 4.0, 5.0]], np.float32)
+    one = {"a": boxes, "a.folded": boxes, "b": scores}
+    assert _agreement(one, {"x": scores, "y": boxes}) == pytest.approx(1.0)
+    assert _agreement(one, {"x": scores}) == 0.0

@@ -36,7 +36,9 @@ def verify(
     """
     known = calibration or shipped_calibration(analyzer.config.profile.embedder)
     threshold = known.threshold(fmr)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
+        # Opens beside the detector; whatever it raises, the jobs raise again when they need it.
+        pool.submit(lambda: analyzer.embedder)
         jobs = [pool.submit(_the_face, analyzer, source, which) for source in (a, b)]
     faces: list[FaceReport] = []
     for job in jobs:

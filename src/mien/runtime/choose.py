@@ -130,12 +130,17 @@ def _measure(card: ModelCard, data: bytes, ways: Sequence[Choice]) -> dict[str, 
 
 
 def _agreement(reference: Outputs, answer: Outputs) -> float:
-    """Cosine between all outputs as one vector; engines may name and order outputs differently."""
-    same_names = reference.keys() == answer.keys()
+    """Cosine between all outputs as one vector.
+
+    Engines may name outputs differently, or one output several times: what they name alike is compared, and
+    where they share no name, outputs are paired by their size.
+    """
+    shared = sorted(reference.keys() & answer.keys())
 
     def flat(outputs: Outputs) -> NDArray[np.float64]:
-        order = sorted(outputs, key=lambda name: name if same_names else str(outputs[name].size).zfill(9))
-        return np.concatenate([outputs[name].ravel().astype(np.float64) for name in order])
+        once = {id(values): values for values in outputs.values()}
+        rows = [outputs[name] for name in shared] or sorted(once.values(), key=lambda values: values.size)
+        return np.concatenate([values.ravel().astype(np.float64) for values in rows])
 
     a, b = flat(reference), flat(answer)
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):

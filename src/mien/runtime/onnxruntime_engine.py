@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import Any
@@ -16,27 +18,40 @@ from mien.runtime.machine import cores
 from mien.runtime.onnxwire import free_sizes
 from mien.runtime.preprocess import to_network_input
 
-GPU_PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "DmlExecutionProvider")
-DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+# Distribution -> what it may bring beside the CPU. The import costs 0.1 s: it waits until it can matter.
+DISTRIBUTIONS = {
+    "onnxruntime": ("CoreMLExecutionProvider",) if sys.platform == "darwin" else (),
+    "onnxruntime-gpu": ("CUDAExecutionProvider",),
+    "onnxruntime-directml": ("DmlExecutionProvider",),
+}
 
 
 def version() -> str | None:
+    return next(iter(_installed().values()), None)
+
+
+def _installed() -> dict[str, str]:
+    found = {}
     for name in DISTRIBUTIONS:
-        try:
-            return installed(name)
-        except PackageNotFoundError:
-            continue
-    return None
+        with suppress(PackageNotFoundError):
+            found[name] = installed(name)
+    return found
 
 
 def offers(card: ModelCard) -> list[Choice]:
     if version() is None or card.format not in ("onnx", "dlib") or "fp32" not in card.precisions:
         return []
+    return [*(Choice("onnxruntime", "fp32", name) for name in _gpus()), Choice("onnxruntime", "fp32", "CPU")]
+
+
+def _gpus() -> list[str]:
+    possible = [provider for name in _installed() for provider in DISTRIBUTIONS[name]]
+    if not possible:
+        return []
     import onnxruntime
 
     present = onnxruntime.get_available_providers()
-    gpus = [Choice("onnxruntime", "fp32", name) for name in GPU_PROVIDERS if name in present]
-    return [*gpus, Choice("onnxruntime", "fp32", "CPU")]
+    return [name for name in possible if name in present]
 
 
 class OnnxRuntimeNetwork:
