@@ -12,7 +12,8 @@ WATCHED = """
 import json, os, sys, warnings, logging
 seen = []
 def watch(event, given):
-    if event.startswith(("socket.", "subprocess.", "os.mkdir", "os.system", "os.remove", "os.rename", "sqlite3.")):
+    calls = "socket.", "subprocess.", "sqlite3.", "os.mkdir", "os.system", "os.remove", "os.rename"
+    if event.startswith(calls):
         seen.append(event)
     elif event == "open" and not str(given[0]).endswith((".py", ".pyc", ".so", ".pyd", ".zip")):
         seen.append(f"open {given[0]}")
