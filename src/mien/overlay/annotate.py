@@ -57,7 +57,7 @@ def _draw_face(pen: ImageDraw, marked: Marked, image: Image) -> None:
     size = max(box.width, box.height)
     line = SMOOTH * max(1.0, min(size / 110, max(image.width, image.height) / 260))
     if face.landmarks is not None:
-        _draw_mesh(pen, face.landmarks, marked.colour, line * 0.5)
+        _draw_mesh(pen, face.landmarks, marked.colour, line * 0.6, min(line * 0.6, SMOOTH * size / 260))
     else:
         _draw_points(pen, face.detection.keypoints, marked.colour, line * 1.2)
     if face.pose is not None:
@@ -84,10 +84,11 @@ def _middle(face: FaceReport) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _draw_mesh(pen: ImageDraw, found: Landmarks, colour: Colour, line: float) -> None:
+def _draw_mesh(pen: ImageDraw, found: Landmarks, colour: Colour, line: float, dot: float) -> None:
+    """dot: radius; small on small faces, so that 468 of them leave the face to be seen."""
     flat = (found.points[:, :2] + 0.5) * SMOOTH
     for x, y in flat:
-        pen.ellipse((x - line, y - line, x + line, y + line), fill=(*colour, 130))
+        pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=(*colour, 190))
     named = scheme(found.scheme)
     for part in named.closed.values():
         _stroke(pen, flat[[*part, part[0]]], colour, line)

@@ -48,9 +48,8 @@ def test_nobody_is_taken_for_somebody_else(done: Demo) -> None:
 
 
 @pytest.mark.weights
-def test_everybody_is_known_again_but_for_two_hard_turns(done: Demo) -> None:
-    hard = {"astronaut-turned90.jpg: Eileen Collins", "cameraman-turned30.jpg: the cameraman"}
-    assert set(chapter(done, "verify")["missed"]) <= hard
+def test_everybody_is_known_again_in_every_variation(done: Demo) -> None:
+    assert chapter(done, "verify")["missed"] == []
 
 
 @pytest.mark.weights

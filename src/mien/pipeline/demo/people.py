@@ -47,14 +47,14 @@ def tell(stage: Stage) -> Told:
     # Two portraits stand in the table twice and count once.
     counted = [one for one in compared if one.photo.title or one.who < one.portrait]
     right = f"{sum(one.right for one in counted)} of {len(counted)}"
-    portraits = [f">{portrait.who}" for portrait in stage.album.portraits]
+    names = [portrait.who for portrait in stage.album.portraits]
     blocks = (
         Text(INTRODUCTION),
         Comparisons([_shown(stage, a, b, calibration) for a, b in _pairs(stage)]),
         Table(
-            ("picture", "shows", "what was done", *portraits),
-            list(_rows(compared)),
-            "Similarity of every face to the three portraits.",
+            ("picture", "shows", "what was done", *(f">{name}" for name in names)),
+            list(rows(compared, names)),
+            "Similarity of every face to the three portraits; ✓ was taken for the same person.",
         ),
         Text(CAUTION),
     )
@@ -90,13 +90,13 @@ def _judged(a: FaceReport | None, b: FaceReport | None, calibration: Calibration
     return judge(cosine(a.embedding, b.embedding), calibration, DEFAULT_FMR)
 
 
-def _rows(compared: list[Compared]) -> Iterator[tuple[str | Mark, ...]]:
-    names = list(dict.fromkeys(one.portrait for one in compared))
+def rows(compared: Sequence[Compared], portraits: Sequence[str]) -> Iterator[tuple[str | Mark, ...]]:
+    """A row a face, with a cell for each of the portraits."""
     faces = dict.fromkeys((one.photo.name, one.who) for one in compared)
     for name, who in faces:
         row = {one.portrait: one for one in compared if (one.photo.name, one.who) == (name, who)}
         title = next(iter(row.values())).photo.title or "as it came"
-        yield (name, who, title, *(_cell(row.get(portrait)) for portrait in names))
+        yield (name, who, title, *(_cell(row.get(portrait)) for portrait in portraits))
 
 
 def _cell(one: Compared | None) -> str | Mark:
@@ -158,7 +158,7 @@ def _chance(probability: float) -> str:
 def _close(stage: Stage, photo: Photo) -> Picture:
     """The face as it stands in the picture, nothing drawn on it."""
     pixels, _ = cut(stage.pixels(photo), photo.faces[0][1], 1.5, 320)
-    caption = f"{photo.who}, {photo.title or 'as it came'}"
+    caption = f"{photo.who}, {photo.title}" if photo.title else photo.who
     return embed(pixels, caption, caption[:1].upper() + caption[1:])
 
 
