@@ -103,7 +103,7 @@ def _pose(face: FaceReport) -> tuple[str, str, str]:
 
 
 def _degrees(angle: float) -> str:
-    return f"{math.degrees(angle):+.0f}°".replace("-", "−")
+    return f"{round(math.degrees(angle)):+d}°".replace("-", "−")
 
 
 CHAPTER = Chapter("analyze", "Every face, and what it shows", tell)
