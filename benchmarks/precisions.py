@@ -2,7 +2,8 @@
 
 python -m benchmarks.precisions [--photos N] [--int8 SFACE.xml] [--json OUT]
 
-On wild40 (largest face of each photo): boxes and keypoints of the detectors, points of the mesh and the irises,
+On wild40 (largest face of each photo): boxes and keypoints of the detectors, points of the mesh and the
+irises,
 similarity of the embeddings to their fp32 selves, and verification over all pairs of photos. Times no call.
 """
 

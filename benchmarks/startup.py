@@ -2,7 +2,8 @@
 
 python -m benchmarks.startup [--runs N] [--json OUT]
 
-The yardstick for verify is `benchmarks/bare.py` in a fresh process: import the engine, read the same files, compile
+The yardstick for verify is `benchmarks/bare.py` in a fresh process: import the engine, read the same files,
+compile
 the same networks with the same settings, run them on the same crops, which lie ready on the disk.
 """
 

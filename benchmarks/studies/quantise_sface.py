@@ -1,4 +1,5 @@
-"""Write SFace with 8-bit weights and activations, for `python -m benchmarks.precisions --int8` and `.engines --int8`.
+"""Write SFace with 8-bit weights and activations, for `python -m benchmarks.precisions --int8` and
+`.engines --int8`.
 
 python -m benchmarks.studies.quantise_sface OUT.xml      (needs nncf; reads FairFace under MIEN_SHARED)
 """

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from mien.core.report import FaceReport, PhotoReport, Verification
     from mien.core.types import Box, Detection, Embedding, HeadPose, Image, Landmarks
     from mien.pipeline.analyze import Analyzer
-    from mien.pipeline.api import analyze, analyze_many, verify
+    from mien.pipeline.api import analyze, analyze_many, reconstruct, verify
     from mien.pipeline.config import Config, configure
+    from mien.pipeline.reconstruct import Reconstruction
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ __all__ = [
     "ModelMissing",
     "NoFaceFound",
     "PhotoReport",
+    "Reconstruction",
     "ShapeError",
     "StoreCorrupt",
     "StoreError",
@@ -75,6 +77,7 @@ __all__ = [
     "analyze",
     "analyze_many",
     "configure",
+    "reconstruct",
     "verify",
 ]
 
@@ -82,8 +85,9 @@ _HOMES = {
     "mien.core.report": ("FaceReport", "PhotoReport", "Verification"),
     "mien.core.types": ("Box", "Detection", "Embedding", "HeadPose", "Image", "Landmarks"),
     "mien.pipeline.analyze": ("Analyzer",),
-    "mien.pipeline.api": ("analyze", "analyze_many", "verify"),
+    "mien.pipeline.api": ("analyze", "analyze_many", "reconstruct", "verify"),
     "mien.pipeline.config": ("Config", "configure"),
+    "mien.pipeline.reconstruct": ("Reconstruction",),
 }
 
 

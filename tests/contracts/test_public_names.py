@@ -11,7 +11,7 @@ from typing import Any
 import mien
 from mien.core import errors
 
-FUNCTIONS = {"analyze", "analyze_many", "configure", "verify"}
+FUNCTIONS = {"analyze", "analyze_many", "configure", "reconstruct", "verify"}
 OBJECTS = {"Analyzer", "Config"}
 RESULTS = {
     "Box",
@@ -22,6 +22,7 @@ RESULTS = {
     "Image",
     "Landmarks",
     "PhotoReport",
+    "Reconstruction",
     "Verification",
 }
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}

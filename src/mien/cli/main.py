@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, bench, demo, doctor, evaluate, models, verify
+from mien.cli import analyze, bench, demo, doctor, evaluate, models, reconstruct, verify
 from mien.cli.output import emit, fail, warn
 from mien.core.errors import MienError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
+app.command("reconstruct")(reconstruct.reconstruct)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

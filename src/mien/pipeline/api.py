@@ -8,6 +8,8 @@ from functools import lru_cache
 from mien.core.report import FaceReport, PhotoReport, Verification
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.config import DEFAULT_FMR, DEFAULT_PROFILE, configure
+from mien.pipeline.reconstruct import Reconstruction
+from mien.pipeline.reconstruct import reconstruct as reconstruct_with
 from mien.pipeline.verify import verify as verify_with
 
 
@@ -58,3 +60,19 @@ def verify(
     """Decide whether two pictures show the same person; see `mien.pipeline.verify.verify`."""
     analyzer = shared_analyzer(profile, models, allow_noncommercial)
     return verify_with(analyzer, a, b, fmr=fmr, which=which)
+
+
+def reconstruct(
+    source: object,
+    *,
+    which: str | None = None,
+    ipd: float | None = None,
+    focal_35mm: float | None = None,
+    texture: bool = True,
+    profile: str = DEFAULT_PROFILE,
+    models: str | None = None,
+    allow_noncommercial: bool = False,
+) -> Reconstruction:
+    """Make a 3D head from a photo; see `mien.pipeline.reconstruct.reconstruct`."""
+    analyzer = shared_analyzer(profile, models, allow_noncommercial)
+    return reconstruct_with(analyzer, source, which=which, ipd=ipd, focal_35mm=focal_35mm, texture=texture)

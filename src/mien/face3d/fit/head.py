@@ -1,0 +1,160 @@
+"""One face in one picture: 468 landmarks → head, camera, pose, and how sure all of it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError, ShapeError
+from mien.core.mesh import Camera, Coefficients, Placement
+from mien.face3d.fit.evidence import OVAL, mesh468_points
+from mien.face3d.fit.solve import Bounds, Priors, Solution, State, solve
+from mien.face3d.fit.start import placement_from_points
+from mien.face3d.model.basis import HeadModel
+from mien.geometry.projection import place
+
+Floats = NDArray[np.floating]
+Array = NDArray[np.float64]
+
+UNSEEN = ("tongueOut",)
+"""Expressions without a trace in the landmarks; eyeLook weights follow from the gaze, not from lids."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Settings of a fit; the defaults were chosen on the development scans (benchmarks/geometry.json).
+
+    components: identity components that are solved for.
+    scatter: mm, typical distance between a landmark and its place on the model.
+    pixel: px, the landmark network's own grain.
+    oval: how many times the outline's points scatter more than the others.
+    agreement: landmarks that err together count as one; the covariance is widened by this factor.
+    """
+
+    components: int = 100
+    scatter: float = 2.0
+    pixel: float = 0.7
+    oval: float = 2.6
+    agreement: float = 10.0
+    priors: Priors = field(default_factory=Priors)
+    iterations: int = 14
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadFit:
+    """What the landmarks of one picture say about the head.
+
+    coefficients, placement, camera: the head, where it stands and what saw it.
+    identity_sd: (K,) standard deviation of each identity coefficient; near 1 where nothing was learned.
+    expression_sd: (E,) the same for the expression weights.
+    landmarks: (468, 2) pixels, the model's landmarks projected back.
+    residual: median distance between them and the measured ones, pixels.
+    notes: plain words about what weakens this fit; empty for a good one.
+    """
+
+    coefficients: Coefficients
+    placement: Placement
+    camera: Camera
+    identity_sd: Array
+    expression_sd: Array
+    landmarks: Array
+    residual: float
+    notes: tuple[str, ...] = ()
+
+
+def fit_landmarks(
+    model: HeadModel,
+    points: Floats,
+    camera: Camera,
+    settings: FitSettings | None = None,
+    weights: Floats | None = None,
+    expression: bool = True,
+) -> HeadFit:
+    """Fit the head model to 468 landmarks (468, 2) or (468, 3), pixels.
+
+    weights: (468,) 0..1, how far each point is to be trusted (occluded points: 0).
+    """
+    settings = settings or FitSettings()
+    if points.shape not in ((468, 2), (468, 3)):
+        raise ShapeError("points", "(468, 2) or (468, 3) of scheme mesh468", points.shape)
+    if not np.isfinite(points).all():
+        raise InputError("landmarks contain values that are not numbers; locate them again")
+    pixels = np.asarray(points[:, :2], np.float64)
+    if float(np.ptp(pixels, axis=0).min()) < 1.0:
+        raise InputError("all landmarks lie on one spot; locate them again on a larger face")
+    basis = mesh468_points(model, settings.components)
+    start = placement_from_points(basis.mean, pixels, camera)
+    state = State(np.zeros(basis.moves.shape[2]), start)
+    bounds = _bounds(model, basis.identity, expression)
+    sigma = _sigmas(model, settings, camera, float(place(basis.mean, start)[:, 2].mean()), weights)
+    solution = solve(basis, pixels, sigma, camera, state, bounds, settings.priors, settings.iterations)
+    return _report(model, basis.identity, pixels, camera, solution, settings)
+
+
+def _bounds(model: HeadModel, identity: int, expression: bool) -> Bounds:
+    low = np.concatenate([np.full(identity, -3.5), np.zeros(len(model.names))])
+    high = np.concatenate([np.full(identity, 3.5), np.full(len(model.names), 1.0 if expression else 0.0)])
+    for number, name in enumerate(model.names):
+        if name in UNSEEN or name.startswith("eyeLook"):
+            high[identity + number] = 0.0
+    tied = None
+    if {"mouthClose", "jawOpen"} <= set(model.names):
+        tied = (identity + model.names.index("mouthClose"), identity + model.names.index("jawOpen"))
+    return Bounds(low, high, tied)
+
+
+def _sigmas(
+    model: HeadModel, settings: FitSettings, camera: Camera, depth: float, weights: Floats | None
+) -> Array:
+    """Expected error of each landmark in pixels, (468,)."""
+    relative = model.mesh468.scatter / np.median(model.mesh468.scatter)
+    relative = np.array(relative)
+    relative[list(OVAL)] = np.maximum(relative[list(OVAL)], settings.oval)
+    sigma = np.hypot(settings.scatter * relative * camera.fx / depth, settings.pixel)
+    if weights is not None:
+        with np.errstate(divide="ignore"):
+            sigma = sigma / np.sqrt(np.clip(weights, 0, 1))
+    return np.asarray(sigma, np.float64)
+
+
+def _report(
+    model: HeadModel, identity: int, pixels: Array, camera: Camera, solution: Solution, settings: FitSettings
+) -> HeadFit:
+    values = solution.state.coefficients
+    spread = _standard_deviations(solution, identity, settings)
+    residual = np.linalg.norm(solution.residuals, axis=1)
+    return HeadFit(
+        coefficients=Coefficients(values[:identity], values[identity:]),
+        placement=solution.state.placement,
+        camera=camera,
+        identity_sd=spread[:identity],
+        expression_sd=spread[identity:],
+        landmarks=pixels + solution.residuals,
+        residual=float(np.median(residual)),
+        notes=_notes(pixels, residual, values[:identity]),
+    )
+
+
+def _standard_deviations(solution: Solution, identity: int, settings: FitSettings) -> Array:
+    """Posterior standard deviations, with the evidence (not the prior) thinned by ``agreement``."""
+    count = len(solution.state.coefficients)
+    prior = np.full(count, settings.priors.expression**-2)
+    prior[:identity] = settings.priors.identity
+    thinned = solution.precision / settings.agreement
+    thinned[np.arange(count), np.arange(count)] += prior * (1 - 1 / settings.agreement)
+    return np.asarray(np.sqrt(np.diag(np.linalg.inv(thinned))[:count]), np.float64)
+
+
+def _notes(pixels: Array, residual: Array, identity: Array) -> tuple[str, ...]:
+    notes = []
+    size = float(np.linalg.norm(pixels[263] - pixels[33]))
+    if size < 24:
+        notes.append(f"the eyes are {size:.0f} pixels apart: the shape is mostly the average head")
+    if float(np.median(residual)) > 0.04 * max(size, 1.0):
+        notes.append("the landmarks do not agree with a head: occlusion, or a pose that they do not follow")
+    length = float(np.linalg.norm(identity) / np.sqrt(len(identity)))
+    if length > 1.2:
+        notes.append(f"the shape lies {length:.1f} times further out than a usual head")
+    return tuple(notes)

@@ -1,0 +1,89 @@
+"""Parts that a photo hardly shows: eyeballs, teeth, gums, tongue and the inside of the mouth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face3d.model.basis import HeadModel
+from mien.face3d.texture.atlas import Atlas, region_mask
+
+Singles = NDArray[np.float32]
+
+EYE_TILES = ((0.73, 0.0, 0.26), (0.73, 0.27, 0.26))
+"""Left, top and side of each eyeball's square: person's left, then right."""
+TEETH, GUMS, TONGUE, BAG, SOCKET = (
+    (222.0, 214.0, 200.0),
+    (168.0, 84.0, 84.0),
+    (186.0, 100.0, 100.0),
+    (88.0, 38.0, 38.0),
+    (120.0, 70.0, 62.0),
+)
+SCLERA, PUPIL = np.array([226.0, 219.0, 213.0]), np.array([18.0, 14.0, 13.0])
+IRIS_ANGLE, PUPIL_ANGLE = np.radians(23.0), np.radians(8.0)
+
+
+def paint_insides(
+    model: HeadModel, atlas: Atlas, picture: Singles, iris: tuple[float, float, float]
+) -> Singles:
+    """Paint everything that is not skin into an atlas (S, S, 3); iris: its mean colour, 0..255."""
+    result = picture.copy()
+    colours = {"teeth": TEETH, "gums": GUMS, "tongue": TONGUE, "mouth_bag": BAG, "eye_sockets": SOCKET}
+    for name, colour in colours.items():
+        result[region_mask(model, atlas, name)] = colour
+    for left, top, side in EYE_TILES:
+        size = round(side * atlas.size)
+        x, y = round(left * atlas.size), round(top * atlas.size)
+        result[y : y + size, x : x + size] = eyeball(size, iris)
+    return result
+
+
+def eyeball(size: int, iris: tuple[float, float, float]) -> Singles:
+    """An eyeball (size, size, 3), pupil in the middle, distance proportional to the angle from the axis."""
+    at = (np.arange(size) + 0.5) / size - 0.5
+    x, y = np.meshgrid(at, at)
+    angle = np.hypot(x, y) / 0.5 * np.pi
+    turn = np.arctan2(y, x)
+    colour = np.array(iris)
+    across = np.clip((angle - PUPIL_ANGLE) / (IRIS_ANGLE - PUPIL_ANGLE), 0, 1)
+    fibres = 1 + 0.10 * np.sin(47 * turn + 5 * across) * np.sin(13 * turn) + 0.05 * np.sin(90 * turn)
+    rim = 1 - 0.55 * _step(across, 0.78, 1.0)
+    glow = 1.12 - 0.22 * across
+    disc = colour * (fibres * rim * glow)[..., None]
+    veins = 1 - 0.16 * _step(angle, np.radians(35), np.radians(75))
+    white = SCLERA * np.stack([np.ones_like(veins), veins, veins], axis=2)
+    limbus = _step(angle, IRIS_ANGLE * 0.94, IRIS_ANGLE * 1.06)[..., None]
+    hole = _step(angle, PUPIL_ANGLE * 0.9, PUPIL_ANGLE * 1.1)[..., None]
+    ball = limbus * white + (1 - limbus) * (hole * disc + (1 - hole) * PUPIL)
+    return np.asarray(np.clip(ball, 0, 255), np.float32)
+
+
+def _step(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def iris_colour(pixels: NDArray[np.uint8], irises: NDArray[np.floating] | None) -> tuple[float, float, float]:
+    """Mean colour of the ring between pupil and rim, 0..255; brown where the irises are unknown or too small.
+
+    irises: (2, 5, 2) pixels, centre and four rim points of each.
+    """
+    brown = (92.0, 66.0, 48.0)
+    if irises is None:
+        return brown
+    found = []
+    height, width = pixels.shape[:2]
+    for iris in irises:
+        radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+        if radius < 3:
+            continue
+        turn = np.linspace(-0.6, np.pi + 0.6, 24)  # the lower part: lids and lashes shade the upper
+        way = np.stack([np.cos(turn), np.sin(turn)], axis=1)[:, None]
+        ring = iris[0] + radius * way * np.array([[0.5], [0.7]])
+        column, row = np.round(ring.reshape(-1, 2)).astype(int).T
+        inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+        found.append(pixels[row[inside], column[inside]])
+    if not found:
+        return brown
+    red, green, blue = np.median(np.concatenate(found), axis=0)
+    return float(red), float(green), float(blue)

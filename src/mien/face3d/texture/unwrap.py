@@ -1,0 +1,88 @@
+"""Photo → atlas: what each texel looks like, and how well the photo sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.mesh import Camera, Placement
+from mien.face3d.model.basis import HeadModel
+from mien.face3d.render.rasterize import rasterize
+from mien.face3d.render.shade import sample
+from mien.face3d.render.visibility import facing_cosine
+from mien.face3d.texture.atlas import PEEPING, SKIN, Atlas, region_mask
+from mien.geometry.projection import place, project
+
+Floats = NDArray[np.floating]
+Singles = NDArray[np.float32]
+
+_GRAZING, _FULL = 0.2, 0.55
+"""Cosine to the camera below which a texel is not used, and from which it counts fully."""
+
+
+def unwrap(
+    model: HeadModel,
+    atlas: Atlas,
+    vertices: Floats,
+    placement: Placement,
+    camera: Camera,
+    pixels: NDArray[np.uint8],
+    background: Singles | None = None,
+) -> tuple[Singles, Singles]:
+    """Colours (S, S, 3) 0..255 and weights (S, S) 0..1 of skin, eyes and teeth as one photo (H, W, 3) sees
+    them.
+
+    A texel counts where the skin faces the camera, nothing stands in front of it, the photo covers it, and
+    ``background`` (H, W), the probability that a pixel is not the person's, is low.
+    """
+    height, width = pixels.shape[:2]
+    points = place(vertices, placement)
+    triangles = model.levels[0][0]
+    skin = region_mask(model, atlas, *SKIN, *PEEPING)
+    chosen = atlas.fragments.triangle[skin]
+    bary = atlas.fragments.weights[skin]
+    corners = triangles[chosen]
+    where = np.einsum("nkc,nk->nc", points.astype(np.float32)[corners], bary)
+    cosine = np.einsum("nk,nk->n", facing_cosine(points, triangles).astype(np.float32)[corners], bary)
+    image_points = project(where, camera)
+    weight = np.clip((cosine - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
+    weight *= _unoccluded(points, triangles, camera, width, height, where, image_points)
+    if background is not None:
+        doubt = sample(background[..., None], np.nan_to_num(image_points))[:, 0]
+        of_skin = region_mask(model, atlas, *SKIN)[skin]  # eyes lie well inside the outline
+        weight *= np.where(of_skin, np.clip(2.2 - 2.4 * doubt, 0, 1), 1)
+    colours = np.zeros((atlas.size, atlas.size, 3), np.float32)
+    weights = np.zeros((atlas.size, atlas.size), np.float32)
+    colours[skin] = sample(pixels, np.nan_to_num(image_points))
+    weights[skin] = weight
+    return colours, weights
+
+
+def _unoccluded(
+    points: Floats,
+    triangles: NDArray[np.integer],
+    camera: Camera,
+    width: int,
+    height: int,
+    where: Singles,
+    image_points: Floats,
+) -> Singles:
+    """1 where nothing stands in front, judged on a depth map of at most 512 pixels across the head."""
+    seen = project(points[points[:, 2] > 1], camera)
+    low = np.clip(np.floor(seen.min(axis=0)) - 2, (0, 0), (width - 1, height - 1))
+    high = np.clip(np.ceil(seen.max(axis=0)) + 2, low + 1, (width, height))
+    shrink = min(1.0, 512 / float((high - low).max()))
+    window = Camera(
+        camera.fx * shrink,
+        camera.fy * shrink,
+        (camera.cx - low[0] + 0.5) * shrink - 0.5,
+        (camera.cy - low[1] + 0.5) * shrink - 0.5,
+    )
+    columns, rows = (int(np.ceil(v * shrink)) for v in high - low)
+    depth = rasterize(points, triangles, window, columns, rows).depth
+    inside = np.isfinite(image_points).all(axis=1)
+    inside &= ((image_points >= 0) & (image_points <= (width - 1, height - 1))).all(axis=1)
+    spot = np.round((np.nan_to_num(image_points) - low + 0.5) * shrink - 0.5).astype(np.int64)
+    spot = np.clip(spot, 0, (columns - 1, rows - 1))
+    front = depth[spot[:, 1], spot[:, 0]]
+    return np.asarray(inside & (where[:, 2] <= front + 4.0), np.float32)
