@@ -111,15 +111,20 @@ def _embedded(options: argparse.Namespace, embedder: str, name: str) -> Faces:
 
 
 def _pipeline(embedder: str) -> Embed:
-    """The default profile with this embedder: what users run."""
+    """What users run: a fusion comes with the accurate profile's views, a single network with the default's.
+
+    The detector is the default's for all, so that every embedder fails on the same pictures.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     from mien.core.errors import NoFaceFound
+    from mien.embedding.fuse import JOINT
     from mien.evaluation.acquire import embed_the_face
     from mien.pipeline.analyze import Analyzer
     from mien.pipeline.config import configure
 
-    analyzer = Analyzer(configure("balanced", models=embedder))
+    profile = "accurate" if JOINT in embedder else "balanced"
+    analyzer = Analyzer(configure(profile, models=f"yunet,{embedder}"))
 
     def one(pixels: Pixels) -> NDArray[np.float32] | None:
         try:

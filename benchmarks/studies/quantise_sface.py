@@ -13,8 +13,8 @@ from dataclasses import replace
 import nncf
 import numpy as np
 import openvino
-
 from benchmarks.measuring import photos
+
 from mien.core.types import LocatedFace
 from mien.imaging.sources import open_picture
 from mien.pipeline.analyze import Analyzer
