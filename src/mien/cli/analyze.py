@@ -92,16 +92,26 @@ def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
     rows: list[tuple[object, ...]] = []
     for report in reports:
         if report.error is not None or not report.faces:
-            rows.append((report.source, "", "", "", "", report.error or "no face found"))
+            rows.append((_short(report.source), "", "", "", "", report.error or "no face found"))
         for number, face in enumerate(report.faces, 1):
             box = face.detection.box
             pose = face.pose
             turned = f"{degrees(pose.yaw)} {degrees(pose.pitch)} {degrees(pose.roll)}" if pose else ""
             place = f"{box.x1:.0f},{box.y1:.0f} – {box.x2:.0f},{box.y2:.0f}"
             said = "; ".join(f"{name}: {why}" for name, why in face.notes.items())
-            rows.append((report.source, number, place, f"{face.detection.score:.2f}", turned, said))
+            score = f"{face.detection.score:.2f}"
+            rows.append((_short(report.source), number, place, score, turned, said))
     table("", ("picture", ">face", "box", ">score", ">yaw pitch roll", "notes"), rows)
     if seen > ROWS_SHOWN:
         typer.echo(f"the last {ROWS_SHOWN:,} of {seen:,} pictures; --json or --out DIR gives all")
     if out is not None:
         typer.echo(f"annotated pictures and faces.jsonl are in {out}")
+
+
+def _short(source: str) -> str:
+    """The end of a path, enough to know the picture by.
+
+    >>> _short("/home/ada/photos/2024/beach.jpg")
+    '2024/beach.jpg'
+    """
+    return "/".join(Path(source).parts[-2:])

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import analyze, bench, demo, doctor, evaluate, models, reconstruct, verify
-from mien.cli.output import emit, fail, warn
+from mien.cli.output import emit, fail, say, warn
 from mien.core.errors import MienError
 
 app = typer.Typer(
@@ -32,16 +32,23 @@ app.command("bench")(bench.bench)
 app.add_typer(evaluate.app)
 
 
-@app.callback()
-def main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from mien import __version__
 
-        print(__version__)
+        say(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options of every command; `run` takes --debug out wherever it stands."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mien.core.errors import MienError
 
@@ -26,25 +26,34 @@ def emit(document: object) -> None:
 class JsonRows:
     """Print one JSON document whose list of rows is longer than memory should hold.
 
-    The document is whole whenever the block ends, also when the user stops the run.
+    The document is whole whenever the block ends: also when the user stops the run, and with the error among
+    its keys when one ends it. An error before the first row is left to the caller.
     """
 
     def __init__(self, key: str, tail: dict[str, Any]) -> None:
-        self._key, self._tail, self._any = key, tail, False
+        self._key, self._tail, self._open = key, tail, False
 
     def __enter__(self) -> JsonRows:
-        sys.stdout.write(f'{{"{self._key}": [')
         return self
 
     def row(self, value: object) -> None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write((",\n" if self._any else "\n") + text)
-        self._any = True
+        sys.stdout.write((",\n" if self._open else f'{{"{self._key}": [\n') + text)
+        self._open = True
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MienError):
+            if not self._open:
+                return
+            self._tail = {**self._tail, "error": error.to_dict()}
         tail = json.dumps(self._tail, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write(f"\n], {tail[1:]}\n")
+        sys.stdout.write(("\n" if self._open else f'{{"{self._key}": [') + f"], {tail[1:]}\n")
         sys.stdout.flush()
+        if isinstance(error, MienError):
+            import typer
+
+            warn(f"mien: {error}")
+            raise typer.Exit(error.exit_code) from error
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -60,7 +69,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
     drawn = Table(title=title or None, title_justify="left", header_style="bold")
     for name in columns:
-        drawn.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        drawn.add_column(name.removeprefix(">"), justify=justify, overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     console().print(drawn)
