@@ -80,8 +80,8 @@ def test_analyze_reads_standard_input(photos: Path) -> None:
 
 @pytest.mark.weights
 def test_analyze_writes_annotated_pictures_and_lines(photos: Path, tmp_path: Path) -> None:
-    picture = str(photos / "astronaut.png")
-    answer = mien("analyze", picture, "--out", str(tmp_path / "out"), COLUMNS="160")
+    source = str(photos / "astronaut.png")
+    answer = mien("analyze", source, "--out", str(tmp_path / "out"), COLUMNS="160")
     assert answer.code == 0
     assert "astronaut.png" in answer.out
     (line,) = (tmp_path / "out" / "faces.jsonl").read_text().splitlines()
