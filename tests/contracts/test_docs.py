@@ -72,3 +72,21 @@ def pages() -> list[Path]:
 def test_every_link_leads_to_a_file_that_exists(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "quickstart.md"], ids=lambda page: page.name)
+def test_newcomers_are_shown_only_commands_that_exist(page: Path) -> None:
+    known = set(re.findall(r"^\| \[`mien ([\w ]+)`\]", cli_page(), re.MULTILINE))
+    # Typed, quoted or shown after a prompt; no sentence of these pages starts with the name.
+    lines = re.findall(r"(?:^|`|\$ |bin/)mien ((?:[a-z]+ ?)+)", page.read_text("utf-8"), re.MULTILINE)
+    groups = {name.split()[0] for name in known if " " in name}
+    assert lines, "the page shows no command"
+    for shown in (line.split() for line in lines):
+        name = " ".join(shown[:2]) if shown[0] in groups and len(shown) > 1 else shown[0]
+        assert name in known | groups
+
+
+def test_pictures_of_the_docs_are_few_and_small() -> None:
+    pictures = [path for path in (DOCS / "pictures").iterdir() if path.suffix != ".md"]
+    assert len(pictures) <= 3
+    assert all(path.stat().st_size <= 300_000 for path in pictures)

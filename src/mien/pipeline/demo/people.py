@@ -22,7 +22,7 @@ INTRODUCTION = (
 )
 CAUTION = (
     "The pictures of a person here are variations of one photo: this shows what mien withstands, not how "
-    "well it knows people across years; docs/models.md and benchmarks/ have those measurements."
+    "well it knows people across years; docs/calibration.md and benchmarks/ have those measurements."
 )
 
 
