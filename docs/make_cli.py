@@ -57,7 +57,8 @@ def _section(path: str, command: Command) -> str:
 
 
 def _usage(argument: Parameter) -> str:
-    name = (argument.metavar or argument.name).upper() + ("…" if argument.nargs == -1 else "")
+    name = (argument.metavar or argument.name).upper().rstrip("…")
+    name += "…" if argument.nargs == -1 else ""
     return name if argument.required else f"[{name}]"
 
 
