@@ -32,11 +32,14 @@ from mien.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from mien.core.answers import EnrolReport, Identification
+    from mien.core.people import Consent, Person
     from mien.core.report import FaceReport, PhotoReport, Verification
     from mien.core.types import Box, Detection, Embedding, HeadPose, Image, Landmarks
     from mien.pipeline.analyze import Analyzer
     from mien.pipeline.api import analyze, analyze_many, reconstruct, verify
     from mien.pipeline.config import Config, configure
+    from mien.pipeline.gallery import Gallery
     from mien.pipeline.reconstruct import Reconstruction
 
 __version__ = "0.1.0"
@@ -46,12 +49,16 @@ __all__ = [
     "Analyzer",
     "Box",
     "Config",
+    "Consent",
     "ConsentRequired",
     "DependencyMissing",
     "Detection",
     "Embedding",
+    "EnrolReport",
     "FaceReport",
+    "Gallery",
     "HeadPose",
+    "Identification",
     "Image",
     "ImageError",
     "InputError",
@@ -63,6 +70,7 @@ __all__ = [
     "ModelMismatch",
     "ModelMissing",
     "NoFaceFound",
+    "Person",
     "PhotoReport",
     "Reconstruction",
     "ShapeError",
@@ -82,12 +90,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "mien.core.answers": ("EnrolReport", "Identification"),
+    "mien.core.people": ("Consent", "Person"),
     "mien.core.report": ("FaceReport", "PhotoReport", "Verification"),
     "mien.core.types": ("Box", "Detection", "Embedding", "HeadPose", "Image", "Landmarks"),
     "mien.pipeline.analyze": ("Analyzer",),
     "mien.pipeline.api": ("analyze", "analyze_many", "reconstruct", "verify"),
     "mien.pipeline.config": ("Config", "configure"),
     "mien.pipeline.reconstruct": ("Reconstruction",),
+    "mien.pipeline.gallery": ("Gallery",),
 }
 
 

@@ -8,15 +8,19 @@ import mien
 from mien.core import errors
 
 FUNCTIONS = {"analyze", "analyze_many", "configure", "reconstruct", "verify"}
-OBJECTS = {"Analyzer", "Config"}
+OBJECTS = {"Analyzer", "Config", "Gallery"}
 RESULTS = {
     "Box",
+    "Consent",
     "Detection",
     "Embedding",
+    "EnrolReport",
     "FaceReport",
     "HeadPose",
+    "Identification",
     "Image",
     "Landmarks",
+    "Person",
     "PhotoReport",
     "Reconstruction",
     "Verification",

@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import analyze, bench, demo, doctor, evaluate, models, reconstruct, verify
+from mien.cli import (
+    analyze,
+    bench,
+    calibrate,
+    cluster,
+    demo,
+    doctor,
+    enrol,
+    evaluate,
+    gallery,
+    identify,
+    models,
+    people,
+    reconstruct,
+    verify,
+)
 from mien.cli.output import emit, fail, say, warn
 from mien.core.errors import MienError
 
@@ -26,6 +41,12 @@ app.command("demo")(demo.demo)
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
 app.command("reconstruct")(reconstruct.reconstruct)
+app.command("enrol")(enrol.enrol)
+app.command("identify")(identify.identify)
+app.command("cluster")(cluster.cluster)
+app.add_typer(people.app, name="people")
+app.add_typer(gallery.app, name="gallery")
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

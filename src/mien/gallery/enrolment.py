@@ -35,6 +35,8 @@ class Group:
         self._now, self._revision, self._known = now, revision, dict(known)
         self._keys: dict[int, bytes] = {}
         self._photos: dict[int, dict[tuple[str, bytes], int]] = {}
+        # Rows of new people, then of known ones; a new one who comes again in the group is still new.
+        self.added: dict[int, PersonRow] = {}
         self.rows: dict[int, PersonRow] = {}
         self.faces: list[FaceRow] = []
         self.people: list[Person] = []
@@ -43,7 +45,7 @@ class Group:
         self._templates: dict[str, tuple[list[int], list[NDArray[np.generic]]]] = {}
 
     def add(self, enrolment: Enrolment, tag: bytes | None, templates: Sequence[NDArray[np.generic]]) -> None:
-        row = self._known.get(tag) if tag is not None else None
+        row = self._known.get(tag)
         person = self._new(enrolment, tag) if row is None else self._again(row, enrolment)
         key, photos = self._keys[person.id], self._photos[person.id]
         for sample, template in zip(enrolment.samples, templates, strict=True):
@@ -85,6 +87,7 @@ class Group:
 
     def _store(self, row: PersonRow, person: Person) -> None:
         expires = person.consent.expires if person.consent else None
+        new = row.revision == 0 or row.id in self.added
         row = row._replace(
             sealed=self._vault.seal_person(person, self._keys[person.id]),
             seen=int(person.seen),
@@ -92,6 +95,6 @@ class Group:
             withdrawn=None if person.withdrawn is None else int(person.withdrawn),
             revision=self._revision,
         )
-        self.rows[row.id] = row
+        (self.added if new else self.rows)[row.id] = row
         if row.tag is not None:
             self._known[row.tag] = row

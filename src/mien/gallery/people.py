@@ -30,12 +30,14 @@ from mien.gallery.enrolment import Group
 from mien.gallery.ids import IdSource
 from mien.gallery.index import Templates
 from mien.gallery.rows import PersonRow, Records
-from mien.gallery.search import INDEX_KEY, Search, new_index_key, stack
-from mien.gallery.templates import advise
+from mien.gallery.search import INDEX_KEY, Search, new_index_key, pool_faces, stack
+from mien.gallery.templates import advise, similarities
 from mien.gallery.vault import OpenFace, Vault, normal_name
 
 GROUP = 1000
 LONGEST_NAME = 200
+# One face of one photo, embedded twice: engines and batch sizes move the cosine by less than this.
+SAME_PIXELS = 0.98
 LoadProtector = Callable[[str, bytes, int], Protector]
 
 
@@ -90,47 +92,46 @@ class People:
 
     def enrol_many(self, enrolments: Iterable[Enrolment], group: int = GROUP) -> Iterator[Person]:
         """Enrol in groups of one transaction each; yields people once they are on disk."""
+        consent_needed = bool(self.policy().get("require_consent"))
         batch: list[Enrolment] = []
         for enrolment in enrolments:
-            batch.append(self._checked(enrolment))
+            batch.append(_checked(enrolment, consent_needed))
             if len(batch) == group:
                 yield from self._enrol_group(batch)
                 batch = []
         if batch:
             yield from self._enrol_group(batch)
 
-    def _checked(self, enrolment: Enrolment) -> Enrolment:
-        if not enrolment.samples:
-            raise InputError("nobody can be enrolled without a face: give at least one")
-        if enrolment.consent is None and self.policy().get("require_consent"):
-            raise ConsentRequired("this gallery needs a consent record: give --consent-by and --purpose")
-        if enrolment.name is not None:
-            enrolment = replace(enrolment, name=clean_name(enrolment.name))
-        for sample in enrolment.samples:
-            vector = sample.embedding.vector
-            if vector.ndim != 1:
-                raise ShapeError("vector", "(D,)", vector.shape)
-            if not abs(float(vector @ vector) - 1) < 1e-3:
-                raise InputError("an embedding must be finite and of unit length: normalise it first")
-        return enrolment
-
-    def _enrol_group(self, batch: Sequence[Enrolment]) -> list[Person]:
+    def _enrol_group(
+        self, batch: Sequence[Enrolment], known: Mapping[bytes | None, PersonRow] | None = None
+    ) -> list[Person]:
         templates = self._protect_all(batch)
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
         now = self.clock()
         with self.records.writing():
             before = self.records.revision()
             after = self.records.next_revision()
-            known = {row.tag: row for row in self.records.people_by_tag([t for t in set(tags) if t])}
+            if known is None:
+                rows = self.records.people_by_tag([tag for tag in set(tags) if tag])
+                known = {row.tag: row for row in rows}
             group = Group(self.vault, self.ids, self.records.faces_of, now, after, known)
             for enrolment, tag, protected in zip(batch, tags, templates, strict=True):
                 group.add(enrolment, tag, protected)
+            self.records.add_people(group.added.values())
             self.records.put_people(group.rows.values())
             self.records.put_faces(group.faces)
             self.log(now, group.entries)
         if not known and group.single:
             self.search.absorb(before, after, group.fresh())
         return group.people
+
+    def add_faces(self, who: str | int, samples: Sequence[Sample]) -> Person:
+        """Add photos to somebody who is here already, named or not."""
+        row = self.row(who)
+        person = self.vault.open_person(row)
+        batch = [_checked(Enrolment(None, samples, person.consent), consent_needed=False)]
+        self._enrol_group(batch, known={None: row})
+        return self.find(row.id)
 
     # --- ask ---------------------------------------------------------------------------------------------
 
@@ -139,11 +140,40 @@ class People:
         query = self.protect(embedding.model, embedding.vector[None])[0]
         return self.search.nearest(query, embedding.model, top)
 
+    def owner_of(self, sample: Sample) -> int | None:
+        """Who this very face of this very photo was given to before, by enrolment, grouping or correction."""
+        if sample.photo is None:
+            return None
+        rows = self.records.faces_in(self.vault.photo_tag(sample.photo))
+        query = self.protect(sample.embedding.model, sample.embedding.vector[None])[0]
+        for row in rows:
+            if row.model != sample.embedding.model:
+                continue
+            key = self.vault.key_of(self.records.people([row.person])[0])
+            if similarities(query, stack([self.vault.open_face(row, key).template]))[0] > SAME_PIXELS:
+                return self.row(row.person).id
+        return None
+
+    def template(self, who: str | int, model: str) -> Templates | None:
+        """Somebody's pooled template as this gallery stores it, or None without a photo of that network."""
+        faces = [face for face in self.open_faces(self.row(who)) if face.face.model == model]
+        return pool_faces(faces) if faces else None
+
     def compare(self, embedding: Embedding, person: int) -> float | None:
         """Similarity with one person (1:1), or None when they have no photo of that model."""
         query = self.protect(embedding.model, embedding.vector[None])[0]
         found = self.search.compare(query, embedding.model, [person])
         return found[0].similarity if found else None
+
+    def compare_with(self, embedding: Embedding, people: Sequence[int]) -> list[Match]:
+        """Similarities with these people only, best first."""
+        query = self.protect(embedding.model, embedding.vector[None])[0]
+        return self.search.compare(query, embedding.model, people)
+
+    def searchable(self, model: str) -> int:
+        """How many people a search with this network looks at."""
+        self.search.refresh()
+        return self.search.size(model)
 
     def touch(self, people: Iterable[int]) -> None:
         """Note that these people were seen now; written together with the next write, or at `close`."""
@@ -208,6 +238,17 @@ class People:
         with self.records.writing():
             self.records.put_meta("policy", self.vault.seal_own(dict(policy), "policy"))
             self.log(self.clock(), [("policy", None, policy)])
+
+    def calibration(self, model: str) -> str | None:
+        """What `set_calibration` stored for this network."""
+        sealed = self.records.get_meta(f"calibration {model}")
+        return None if sealed is None else str(self.vault.open_own(sealed, "calibration"))
+
+    def set_calibration(self, model: str, text: str) -> None:
+        """Keep the calibration of this gallery's cameras and people with it."""
+        with self.records.writing():
+            self.records.put_meta(f"calibration {model}", self.vault.seal_own(text, "calibration"))
+            self.log(self.clock(), [("calibration", None, {"model": model})])
 
     def audit(self, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
         """The log, in order."""
@@ -313,6 +354,22 @@ def found(
         records.put_meta("protection", vault.seal_own([protection, os.urandom(32).hex()], "protection"))
         records.put_meta(INDEX_KEY, new_index_key(vault))
     return sealer
+
+
+def _checked(enrolment: Enrolment, consent_needed: bool) -> Enrolment:
+    if not enrolment.samples:
+        raise InputError("nobody can be enrolled without a face: give at least one")
+    if enrolment.consent is None and consent_needed:
+        raise ConsentRequired("this gallery needs a consent record: give --consent-by and --purpose")
+    if enrolment.name is not None:
+        enrolment = replace(enrolment, name=clean_name(enrolment.name))
+    for sample in enrolment.samples:
+        vector = sample.embedding.vector
+        if vector.ndim != 1:
+            raise ShapeError("vector", "(D,)", vector.shape)
+        if not abs(float(vector @ vector) - 1) < 1e-3:
+            raise InputError("an embedding must be finite and of unit length: normalise it first")
+    return enrolment
 
 
 def clean_name(name: str) -> str:

@@ -19,6 +19,7 @@ from typing import IO, Any
 import apsw
 
 from mien.core.errors import StoreCorrupt, StoreError
+from mien.gallery.index import Index
 from mien.gallery.schema import STEPS, steps_after
 from mien.gallery.sql import SqlRecords
 
@@ -34,6 +35,8 @@ class SqliteRecords(SqlRecords):
 
     vfs, exclusive: for crash tests, which put their own file system under SQLite.
     """
+
+    serves = False
 
     def __init__(self, folder: Path, vfs: str | None = None, exclusive: bool = False) -> None:
         _require_fixed_sqlite()
@@ -121,6 +124,9 @@ class SqliteRecords(SqlRecords):
             self._db.executemany(sql, rows)
         except apsw.Error as error:
             raise _named(error) from error
+
+    def server_index(self, model: str, dimension: int) -> Index | None:
+        return None
 
     def wipe_traces(self) -> None:
         with self._thread, _named_errors(), _locked(self.folder / LOCK):

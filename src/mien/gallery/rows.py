@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mien.gallery.index import Index
+
 
 class PersonRow(NamedTuple):
     """tag: keyed fingerprint of the name, or None.    key: the person's wrapped data key.
@@ -73,7 +75,12 @@ class AuditRow(NamedTuple):
 
 class Records(Protocol):
     """A durable store. Reads see committed rows; writes are legal inside `writing` only, which is atomic,
-    durable when it returns, and excludes every other writer. Failures are `StoreError`."""
+    durable when it returns, and excludes every other writer. Failures are `StoreError`.
+
+    serves: whether the store searches, instead of each process.
+    """
+
+    serves: bool
 
     def writing(self) -> AbstractContextManager[None]: ...
     def get_meta(self, name: str) -> bytes | None: ...
@@ -94,6 +101,9 @@ class Records(Protocol):
         """Ids of people erased after that revision."""
 
     def merged_into(self, ids: Sequence[int]) -> list[int]: ...
+    def add_people(self, rows: Iterable[PersonRow]) -> None:
+        """Insert new people; an id that exists already is refused, never overwritten."""
+
     def put_people(self, rows: Iterable[PersonRow]) -> None: ...
     def drop_people(self, ids: Sequence[int], revision: int) -> None:
         """Remove people with their faces and links, and note that they are gone."""
@@ -118,6 +128,9 @@ class Records(Protocol):
 
     def models(self) -> dict[str, int]:
         """Model name -> faces."""
+
+    def server_index(self, model: str, dimension: int) -> Index | None:
+        """The index that the store keeps for all its users, or None unless it ``serves``."""
 
     def wipe_traces(self) -> None:
         """After an erasure: leave no deleted byte in files of the store."""

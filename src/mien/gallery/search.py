@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from mien.gallery.vault import OpenFace, Vault
 FLAT_LIMIT = 20_000
 SNAPSHOT_FROM = 5_000
 INDEX_KEY = "index_key"
+SERVED, SERVED_MODELS = "served_revision", "served_models"
 _PAGE = 500
 
 
@@ -38,13 +40,38 @@ class Search:
         self._indexes: dict[str, Index] = {}
         self._revision = 0
         self._changes = 0
-        self._load()
+        if records.serves:
+            self._open_served()
+        else:
+            self._load()
 
     def refresh(self) -> None:
         """Learn what was committed since, by this process or another."""
         now = self._records.revision()
         if now == self._revision:
             return
+        if self._records.serves:
+            self._refresh_server()
+        else:
+            self._catch_up(now)
+
+    def _open_served(self) -> None:
+        self._revision = int.from_bytes(self._records.get_meta(SERVED) or b"", "little")
+        for model, dimension in json.loads(self._records.get_meta(SERVED_MODELS) or b"{}").items():
+            index = self._records.server_index(model, dimension)
+            if index is not None:
+                self._indexes[model] = index
+
+    def _refresh_server(self) -> None:
+        """Bring the store's own index up to date; whoever comes first does it for all."""
+        with self._records.writing():
+            self._revision = int.from_bytes(self._records.get_meta(SERVED) or b"", "little")
+            now = self._records.revision()
+            if now != self._revision:
+                self._catch_up(now)
+                self._records.put_meta(SERVED, now.to_bytes(8, "little"))
+
+    def _catch_up(self, now: int) -> None:
         gone = np.array(self._records.gone_since(self._revision), dtype=np.int64)
         for rows in _pages(self._records.people_changed(self._revision), _PAGE):
             self._learn(rows)
@@ -55,7 +82,7 @@ class Search:
 
     def absorb(self, before: int, after: int, fresh: Mapping[str, tuple[Ids, Templates]]) -> None:
         """After a commit of new people only: take their templates from memory, not from the store."""
-        if self._revision != before:
+        if self._records.serves or self._revision != before:
             return  # somebody else wrote too; `refresh` sorts it out
         for model, (ids, templates) in fresh.items():
             self._put(model, ids, templates)
@@ -111,8 +138,9 @@ class Search:
             snapshot.remove(self._path.with_suffix(".new"))
         self._changes = max(self._changes, 1 + sum(len(index) for index in self._indexes.values()))
 
-    def __len__(self) -> int:
-        return max((len(index) for index in self._indexes.values()), default=0)
+    def size(self, model: str) -> int:
+        """How many people have a template of this network."""
+        return len(self._indexes[model]) if model in self._indexes else 0
 
     def _load(self) -> None:
         sealed = self._records.get_meta(INDEX_KEY)
@@ -155,7 +183,12 @@ class Search:
     def _put(self, model: str, ids: Ids, templates: Templates) -> None:
         index = self._indexes.get(model)
         if index is None:
-            index = self._indexes[model] = FlatIndex()
+            served = self._records.server_index(model, templates.shape[1])
+            # An empty server index is falsy.
+            index = self._indexes[model] = FlatIndex() if served is None else served
+            if served is not None:
+                dimensions = {name: known.dimension for name, known in self._indexes.items()}
+                self._records.put_meta(SERVED_MODELS, json.dumps(dimensions).encode())
         index.put(ids, templates)
         self._changes += len(ids)
         if (

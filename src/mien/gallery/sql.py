@@ -71,6 +71,13 @@ class SqlRecords(ABC):
     def merged_into(self, ids: Sequence[int]) -> list[int]:
         return [row[0] for row in self._in("SELECT id FROM people WHERE merged IN", ids)]
 
+    def add_people(self, rows: Iterable[PersonRow]) -> None:
+        self.run_many(
+            "INSERT INTO people (id, tag, key, sealed, seen, expires, withdrawn, merged, revision) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
     def put_people(self, rows: Iterable[PersonRow]) -> None:
         self.run_many(
             "INSERT INTO people (id, tag, key, sealed, seen, expires, withdrawn, merged, revision) "

@@ -37,6 +37,7 @@ class Vault:
     def __init__(self, sealer: Sealer, gallery: bytes) -> None:
         self.sealer = sealer
         self.gallery = gallery
+        self._prefix = b"mien/1" + gallery
 
     def name_tag(self, name: str) -> bytes:
         """Equal for names that differ in case, spacing or Unicode form only."""
@@ -87,11 +88,9 @@ class Vault:
 
     def move_face(self, row: FaceRow, key: bytes, person: int, new_key: bytes) -> FaceRow:
         """The same face under another person."""
-        plain = self.sealer.open(
-            row.sealed, self._about(b"face", row.person, row.id, row.model.encode(), row.photo), key
-        )
-        about = self._about(b"face", person, row.id, row.model.encode(), row.photo)
-        return row._replace(person=person, sealed=self.sealer.seal(plain, about, new_key))
+        plain = self.sealer.open(row.sealed, self._face(row), key)
+        moved = row._replace(person=person)
+        return moved._replace(sealed=self.sealer.seal(plain, self._face(moved), new_key))
 
     def seal_own(self, facts: Any, what: str) -> bytes:
         """Seal facts of the gallery as a whole."""
@@ -101,12 +100,11 @@ class Vault:
         return json.loads(self.sealer.open(sealed, self._about(what.encode())))
 
     def _face(self, row: FaceRow) -> bytes:
-        return self._about(b"face", row.person, row.id, row.model.encode(), row.photo)
+        # Numbers and the photo have fixed lengths, so no two places spell the same bytes.
+        return self._about(b"face", row.person, row.id) + row.photo + row.model.encode()
 
-    def _about(self, what: bytes, *place: int | bytes) -> bytes:
-        # Lengths are written out, so that no two places spell the same bytes.
-        parts = [p if isinstance(p, bytes) else p.to_bytes(8, "little") for p in place]
-        return b"mien/1" + self.gallery + b"".join(len(p).to_bytes(2, "little") + p for p in (what, *parts))
+    def _about(self, what: bytes, *place: int) -> bytes:
+        return self._prefix + what + struct.pack(f"<{len(place)}q", *place)
 
 
 def normal_name(name: str) -> str:

@@ -1,0 +1,73 @@
+"""`mien identify PATH…`: who is it, out of the gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli import gallery_options, options
+from mien.cli.output import JsonRows, percent, progress, rate, say, table
+from mien.core.answers import PhotoIdentification
+
+
+def identify(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, folders, patterns; - is standard input.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Show this many candidates a face.")] = 5,
+    fpir: gallery_options.Fpir = 0.01,
+    one: Annotated[
+        bool, typer.Option("--one", help="Exit with 1 unless every picture shows somebody we know.")
+    ] = False,
+    where: gallery_options.Where = None,
+    profile: options.Profile = "balanced",
+    models: options.Models = None,
+    formats: options.Formats = None,
+    allow_noncommercial: options.NonCommercial = False,
+    as_json: options.Json = False,
+) -> int:
+    """Say who is in each picture; "unknown" is an answer."""
+    from mien.pipeline.identify import operating_point
+
+    rows: list[tuple[object, ...]] = []
+    readable = seen = known = 0
+    with gallery_options.open_gallery(where, profile, models, allow_noncommercial, formats) as gallery:
+        embedder = gallery.analyzer.config.profile.embedder
+        point = operating_point(gallery.calibration, gallery.people.searchable(embedder), fpir)
+        document = JsonRows("results", {"gallery": point.to_dict()})
+        with document if as_json else progress(True), progress(as_json) as bar:
+            task = bar.add_task("pictures", total=None)
+            for answer in gallery.identify_many(paths, top=top, fpir=fpir):
+                bar.advance(task)
+                seen += 1
+                readable += answer.error is None
+                known += any(face.decision for face in answer.faces)
+                if as_json:
+                    document.row(answer.to_dict())
+                else:
+                    rows += _rows(answer)
+    if not as_json:
+        table("", ["picture", ">face", "who", ">similarity", ">strangers this alike", "next"], rows)
+        say(f"{point.people:,} people; a stranger is given a name at most {percent(fpir)} of the time")
+        if not point.supported:
+            say("the calibration has too little data for a gallery this large: the rate is extrapolated")
+    if seen and not readable:
+        return 2
+    return 1 if one and known < seen else 0
+
+
+def _short(source: str) -> str:
+    return "/".join(Path(source).parts[-2:])
+
+
+def _rows(answer: PhotoIdentification) -> list[tuple[object, ...]]:
+    if answer.error is not None or not answer.faces:
+        return [(_short(answer.source), "", answer.error or "no face found", "", "", "")]
+    rows: list[tuple[object, ...]] = []
+    for number, face in enumerate(answer.faces, 1):
+        best = face.candidates[0] if face.candidates else None
+        others = ", ".join(f"{c.name or '?'} {c.similarity:.2f}" for c in face.candidates[1:3])
+        alike = f"{best.similarity:.3f}" if best else ""
+        strangers = rate(best.fmr) if best else ""
+        rows.append((_short(answer.source), number, face.decision or "unknown", alike, strangers, others))
+    return rows
