@@ -2,10 +2,9 @@
 
 PYTHON benchmarks/peer_runs.py LIBRARY < {"photos": […], "yunet": FILE, "sface": FILE}
 
-Prints {"seconds", "boxes": a list of [x1, y1, x2, y2] a photo, "embeddings", "peak_mb", "versions"}. The
-time is
-that of the whole list, reading the files included; models are loaded and warmed up before. Imports mien only
-when LIBRARY says so, since the others live in an environment of their own.
+Prints {"seconds", "boxes": a list of [x1, y1, x2, y2] a photo, "embeddings", "peak_mb", "versions"}. The time
+is that of the whole list, reading the files included; models are loaded and warmed up before. Imports mien
+only when LIBRARY says so, since the others live in an environment of their own.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ SCORE = 0.6  # what mien trusts; OpenCV's own default, 0.9, finds fewer faces
 def opencv(models: dict[str, str], workers: int | None) -> Library:
     """FaceDetectorYN at the photo's own size, then alignCrop and feature of FaceRecognizerSF.
 
-    workers: None leaves threading to OpenCV; else photos side by side, each on one thread of its own
-    networks.
+    workers: None leaves threading to OpenCV; else photos side by side, each on one thread with own networks.
     """
     import threading
 

@@ -3,10 +3,8 @@
 python -m benchmarks.peers [--peer-python PYTHON] [--photos N] [--json OUT]
 
 PYTHON has the `peers` extra (deepface, face_recognition, OpenCV), best in an environment of its own. The
-libraries
-take turns, round by round. A face counts as true where detectors of two different kinds agree on it (YuNet,
-as
-in mien, OpenCV and DeepFace; CenterFace, in mien's `accurate`; dlib's HOG, in face_recognition).
+libraries take turns, round by round. A face counts as true where detectors of two different kinds agree on it
+(YuNet, as in mien, OpenCV and DeepFace; CenterFace, in mien's `accurate`; dlib's HOG, in face_recognition).
 """
 
 from __future__ import annotations
@@ -91,8 +89,7 @@ def order_for(sources: Sequence[str]) -> Json:
 
 
 def ratios(rates: Mapping[str, list[float]]) -> Json:
-    """Faces a second of each profile over each peer's, pairing the runs of a round where there are as
-    many."""
+    """Faces a second of each profile over each peer's, round by round where both ran."""
     found: Json = {}
     for ours in OURS:
         for peer in rates:

@@ -3,8 +3,8 @@
 python -m benchmarks.precisions [--photos N] [--int8 SFACE.xml] [--json OUT]
 
 On wild40 (largest face of each photo): boxes and keypoints of the detectors, points of the mesh and the
-irises,
-similarity of the embeddings to their fp32 selves, and verification over all pairs of photos. Times no call.
+irises, similarity of the embeddings to their fp32 selves, and verification over all pairs of photos. Times
+no call.
 """
 
 from __future__ import annotations
@@ -176,20 +176,34 @@ def verification(vectors: Floats, people: Sequence[str]) -> Json:
     return found
 
 
-def embedding_effects(sources: Sequence[str], int8: Path | None) -> Json:
-    people = [Path(source).parent.name for source in sources]
-    ways: dict[str, Mapping[str, Precision]] = {
+WAYS: dict[str, dict[str, dict[str, Precision]]] = {
+    "balanced": {
         "all fp32": {},
         "sface bf16": {"sface": "bf16"},
         "yunet bf16": {"yunet": "bf16"},
-        "yunet and sface bf16": {"yunet": "bf16", "sface": "bf16"},
+        "mesh468 bf16": {"mesh468": "bf16"},
+        "sface int8": {"sface": "int8"},
+    },
+    "accurate": {
+        "all fp32": {},
+        "dlib_resnet bf16": {"dlib_resnet": "bf16"},
+        "sface and dlib_resnet bf16": {"sface": "bf16", "dlib_resnet": "bf16"},
+        "centerface bf16": {"centerface": "bf16"},
+    },
+}
+
+
+def embedding_effects(profile: str, sources: Sequence[str], int8: Path | None) -> Json:
+    people = [Path(source).parent.name for source in sources]
+    ways = {
+        name: forced
+        for name, forced in WAYS[profile].items()
+        if int8 is not None or "int8" not in forced.values()
     }
-    if int8 is not None:
-        ways["sface int8"] = {"sface": "int8"}
     found: Json = {}
     reference: Floats | None = None
     for name, forced in ways.items():
-        vectors = embeddings(analyzer("balanced", forced, int8), sources)
+        vectors = embeddings(analyzer(profile, forced, int8), sources)
         reference = vectors if reference is None else reference
         cosines = (vectors * reference).sum(axis=1)
         cosines = cosines[np.isfinite(cosines)]
@@ -213,7 +227,7 @@ def main() -> None:
     sources = photos("wild40", given.photos)
     figures: Json = {
         "photos": given.photos,
-        "embedding": embedding_effects(sources, given.int8),
+        "embedding": {profile: embedding_effects(profile, sources, given.int8) for profile in WAYS},
         "yunet bf16": detector_effect("balanced", "yunet", sources),
         "centerface bf16": detector_effect("accurate", "centerface", sources[: given.photos // 4]),
         "mesh468 bf16": landmark_effect("mesh468", sources),

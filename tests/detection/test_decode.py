@@ -114,3 +114,9 @@ def test_a_map_without_a_face_gives_no_candidates() -> None:
     assert found.boxes.shape == (0, 4)
     assert found.keypoints.shape == (0, 5, 2)
     assert found.distinct(0.3) == []
+
+
+def test_a_picture_of_the_right_size_is_padded_not_stretched() -> None:
+    (face,) = YuNet(FakeYuNet(), (320, 640), 0.6).detect(picture(385, 345))
+    np.testing.assert_allclose(face.box, BOX, rtol=1e-5)
+    np.testing.assert_allclose(face.keypoints, POINTS, rtol=1e-5)

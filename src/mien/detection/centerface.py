@@ -52,8 +52,11 @@ class CenterFace:
 
     def detect(self, image: Image) -> list[Detection]:
         stride = self.network.card.preprocess.stride
-        long_side = min(max(image.width, image.height, self.long_sides[0]), self.long_sides[1])
-        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, long_side, stride))
+        longer = max(image.width, image.height)
+        long_side = min(max(longer, self.long_sides[0]), self.long_sides[1])
+        frame = frame_size(image.width, image.height, long_side, stride)
+        # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
+        fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
         # The file numbers its outputs: 537 heatmap, 538 sizes, 539 offsets, 540 points.
         maps = self.network.run(fitted.pixels[None])
         found = decode(maps["537"], maps["538"], maps["539"], maps["540"], self.min_score)

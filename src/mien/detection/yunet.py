@@ -55,8 +55,11 @@ class YuNet:
 
     def detect(self, image: Image) -> list[Detection]:
         stride = self.network.card.preprocess.stride
-        long_side = min(max(image.width, image.height, self.long_sides[0]), self.long_sides[1])
-        fitted = letterbox(image.pixels, *frame_size(image.width, image.height, long_side, stride))
+        longer = max(image.width, image.height)
+        long_side = min(max(longer, self.long_sides[0]), self.long_sides[1])
+        frame = frame_size(image.width, image.height, long_side, stride)
+        # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
+        fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
         outputs = self.network.run(fitted.pixels[None])
         found = decode(outputs, fitted.pixels.shape[1], self.min_score)
         return found.moved(fitted.to_picture).distinct(self.max_iou)
