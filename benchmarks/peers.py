@@ -24,7 +24,7 @@ from mien.zoo.store import cached_path, fetch
 
 SCRIPT = Path(__file__).with_name("peer_runs.py")
 OURS = ("mien:fast", "mien:balanced", "mien:accurate")
-ROUNDS = {"mien:accurate": 2, "deepface": 2, "face_recognition": 1}
+ROUNDS = {"mien:accurate": 1, "deepface": 1, "face_recognition": 1}
 KINDS = {"mien:accurate": "centerface", "face_recognition": "hog"}  # all others: yunet
 AGREE = 0.3  # least overlap (intersection over union): HOG's boxes are tighter than the others'
 AIMS = {"opencv": 2, "deepface": 5, "face_recognition": 10}

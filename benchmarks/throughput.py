@@ -37,11 +37,11 @@ from mien.zoo.store import fetch
 
 ONLY = ("box", "keypoints", "embedding")
 CASES = (  # name, folder, photos, profile, pairs
-    ("wild40, 480 px", "wild40", 300, "balanced", 7),
+    ("wild40, 480 px", "wild40", 300, "balanced", 5),
     ("wild40, 480 px", "wild40", 300, "fast", 5),
-    ("wild40, 480 px", "wild40", 300, "accurate", 3),
-    ("London, 800 px", "london", 300, "balanced", 3),
-    ("cctwelve, 1600 px", "cctwelve", 300, "balanced", 3),
+    ("wild40, 480 px", "wild40", 300, "accurate", 2),
+    ("London, 800 px", "london", 300, "balanced", 2),
+    ("cctwelve, 1600 px", "cctwelve", 300, "balanced", 2),
 )
 Call = tuple[str, NDArray[np.uint8]]
 
