@@ -63,10 +63,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """A grid; ``size`` is how much room each gets."""
+    """A grid; ``size`` is how much room each gets; a "strip" holds six side by side where there is room."""
 
     items: Sequence[Picture]
-    size: Literal["small", "large", "full"] = "small"
+    size: Literal["strip", "small", "large", "full"] = "small"
 
 
 @dataclass(frozen=True, slots=True)

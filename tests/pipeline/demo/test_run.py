@@ -53,6 +53,16 @@ def test_everybody_is_known_again_in_every_variation(done: Demo) -> None:
 
 
 @pytest.mark.weights
+def test_two_portraits_become_heads_to_open_elsewhere(done: Demo) -> None:
+    told = chapter(done, "reconstruct")
+    kinds = {".glb": b"glTF", ".html": b"<!doctype"}
+    assert told["heads"] == 2
+    for path in told["files"]:
+        file = done.report.parent / path
+        assert file.read_bytes()[:9].lower().startswith(kinds[file.suffix].lower())
+
+
+@pytest.mark.weights
 def test_a_chapter_that_cannot_run_says_so_and_stops_nobody(done: Demo) -> None:
     assert list(done.errors) == ["paint"]
     assert chapter(done, "paint")["error"]["code"] == "dependency_missing"

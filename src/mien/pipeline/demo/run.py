@@ -14,12 +14,12 @@ from mien.core.errors import InputError, MienError
 from mien.page.blocks import Commands, Facts, Files, Note, Page, Section, Text
 from mien.page.html import save_page
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.demo import faces, people
+from mien.pipeline.demo import faces, heads, people
 from mien.pipeline.demo.album import make_album
 from mien.pipeline.demo.stage import Chapter, Stage, Tell, Told
 from mien.pipeline.networks import Progress
 
-CHAPTERS: tuple[Chapter, ...] = (faces.CHAPTER, people.CHAPTER)
+CHAPTERS: tuple[Chapter, ...] = (faces.CHAPTER, people.CHAPTER, heads.CHAPTER)
 REPORT, SUMMARY = "report.html", "demo.json"
 
 
