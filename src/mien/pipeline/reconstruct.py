@@ -253,7 +253,14 @@ def head_from_landmarks(
     if texture_size:
         vertices = vertices_of(model, fit.coefficients)
         skin = skin_texture(
-            model, vertices, fit.placement, camera, image.pixels, landmarks.irises, texture_size
+            model,
+            vertices,
+            fit.placement,
+            camera,
+            image.pixels,
+            landmarks.irises,
+            texture_size,
+            np.asarray(landmarks.points[:, :2]) - fit.landmarks,
         )
     seconds = {"geometry": fitted - started, "texture": time.perf_counter() - fitted}
     return Reconstruction(model, fit, image, landmarks, size, skin, seconds, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError, ShapeError
 from mien.core.mesh import Camera, Coefficients, Placement
 from mien.face3d.fit.evidence import OVAL, mesh468_points
-from mien.face3d.fit.solve import Bounds, Priors, Solution, State, solve
+from mien.face3d.fit.solve import Bounds, Pairs, Priors, Solution, State, solve
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
 from mien.geometry.projection import place
+from mien.geometry.triangles import interpolate, vertex_normals
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -22,22 +24,29 @@ UNSEEN = ("tongueOut",)
 """Expressions without a trace in the landmarks; eyeLook weights follow from the gaze, not from lids."""
 
 
+OPENINGS = np.array([(13, 14), (81, 178), (311, 402), (160, 144), (158, 153), (385, 380), (387, 373)])
+"""Upper and lower inner lip, upper and lower eyelid: how far they are apart decides what the face does."""
+
+
 @dataclass(frozen=True, slots=True)
 class FitSettings:
     """Settings of a fit; the defaults were chosen on the development scans (benchmarks/geometry.json).
 
     components: identity components that are solved for.
-    scatter: mm, typical distance between a landmark and its place on the model.
+    scatter: mm, typical distance between a landmark and its place on the model; much more than a single point
+        errs, because neighbouring points err together.
     pixel: px, the landmark network's own grain.
     oval: how many times the outline's points scatter more than the others.
+    opening: mm, typical error of the distance between two lips or two lids.
     agreement: landmarks that err together count as one; the covariance is widened by this factor.
     """
 
     components: int = 100
-    scatter: float = 2.0
+    scatter: float = 10.0
     pixel: float = 0.7
     oval: float = 2.6
-    agreement: float = 10.0
+    opening: float = 0.4
+    agreement: float = 1.0
     priors: Priors = field(default_factory=Priors)
     iterations: int = 14
 
@@ -88,8 +97,19 @@ def fit_landmarks(
     start = placement_from_points(basis.mean, pixels, camera)
     state = State(np.zeros(basis.moves.shape[2]), start)
     bounds = _bounds(model, basis.identity, expression)
-    sigma = _sigmas(model, settings, camera, float(place(basis.mean, start)[:, 2].mean()), weights)
-    solution = solve(basis, pixels, sigma, camera, state, bounds, settings.priors, settings.iterations)
+    depth = float(place(basis.mean, start)[:, 2].mean())
+    sigma = _sigmas(model, settings, camera, depth, weights) / facing_trust(model, start)
+    solution = solve(
+        basis,
+        pixels,
+        sigma,
+        camera,
+        state,
+        bounds,
+        settings.priors,
+        settings.iterations,
+        pairs=_openings(settings, camera, depth, weights),
+    )
     return _report(model, basis.identity, pixels, camera, solution, settings)
 
 
@@ -117,6 +137,30 @@ def _sigmas(
         with np.errstate(divide="ignore"):
             sigma = sigma / np.sqrt(np.clip(weights, 0, 1))
     return np.asarray(sigma, np.float64)
+
+
+@functools.lru_cache(maxsize=4)
+def _landmark_normals(model: HeadModel) -> Array:
+    normals = vertex_normals(model.mean, model.levels[0][0])
+    mixed = interpolate(normals, model.mesh468.corners, model.mesh468.weights)
+    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
+
+
+def facing_trust(model: HeadModel, placement: Placement) -> Array:
+    """0.05..1 per landmark: the cosine between its skin and the view; what is seen edge-on is guessed."""
+    points = place(mesh468_points(model, 1).mean, placement)
+    towards = -points / np.linalg.norm(points, axis=1, keepdims=True)
+    cosine = ((_landmark_normals(model) @ placement.rotation.T) * towards).sum(axis=1)
+    return np.asarray(np.clip(cosine, 0.05, 1), np.float64)
+
+
+def _openings(settings: FitSettings, camera: Camera, depth: float, weights: Floats | None) -> Pairs:
+    first, second = OPENINGS.T
+    sigma = np.full(len(OPENINGS), np.hypot(settings.opening * camera.fx / depth, settings.pixel))
+    if weights is not None:
+        with np.errstate(divide="ignore"):
+            sigma = sigma / np.sqrt(np.clip(np.minimum(weights[first], weights[second]), 0, 1))
+    return Pairs(first, second, sigma)
 
 
 def _report(

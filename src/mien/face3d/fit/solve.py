@@ -63,6 +63,25 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Points whose distance from each other is known better than where they are: lips and eyelids.
+
+    first, second: (M,) landmark numbers.    sigma: (M,) pixels, expected error of their difference.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    sigma: Array
+
+    def extend(self, residuals: Array, jacobian: Array) -> tuple[Array, Array]:
+        """Append the differences to residuals (N, 2) and their derivative (N, 2, P)."""
+        return (
+            np.concatenate([residuals, residuals[self.first] - residuals[self.second]]),
+            np.concatenate([jacobian, jacobian[self.first] - jacobian[self.second]]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Solution:
     """Where the search ended.
 
@@ -112,13 +131,20 @@ def solve(
     priors: Priors,
     iterations: int = 12,
     tolerance: float = 1e-4,
+    pairs: Pairs | None = None,
 ) -> Solution:
     """Search from ``start``; pixels (N, 2), sigma (N,) pixels, inf for points without a say."""
     prior = np.full(points.moves.shape[2], priors.expression**-2)
     prior[: points.identity] = priors.identity
     state, damping = start, 1e-3
-    weights = 1 / np.asarray(sigma, np.float64) ** 2
-    residuals, jacobian = residuals_and_jacobian(points, pixels, camera, state)
+    sigmas = np.asarray(sigma, np.float64)
+    weights = 1 / (sigmas if pairs is None else np.concatenate([sigmas, pairs.sigma])) ** 2
+
+    def linearise(at: State) -> tuple[Array, Array]:
+        both = residuals_and_jacobian(points, pixels, camera, at)
+        return both if pairs is None else pairs.extend(*both)
+
+    residuals, jacobian = linearise(state)
     cost = _cost(residuals, weights, prior, state, priors.outlier)
     done = 0
     for step in range(iterations):
@@ -126,7 +152,7 @@ def solve(
         precision, gradient = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
         move = _bounded_step(precision, gradient, damping, state, bounds)
         trial = _moved(state, move, bounds)
-        trial_residuals, trial_jacobian = residuals_and_jacobian(points, pixels, camera, trial)
+        trial_residuals, trial_jacobian = linearise(trial)
         trial_cost = _cost(trial_residuals, weights, prior, trial, priors.outlier)
         if not trial_cost < cost:  # also where a point fell behind the camera and the cost is NaN
             damping = max(damping, 1e-3) * 10
@@ -139,7 +165,7 @@ def solve(
         if gain < tolerance:
             break
     precision, _ = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
-    return Solution(state, precision, residuals, cost, done)
+    return Solution(state, precision, residuals[: len(pixels)], cost, done)
 
 
 def _cost(residuals: Array, weights: Array, prior: Array, state: State, outlier: float) -> float:

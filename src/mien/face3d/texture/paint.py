@@ -39,10 +39,10 @@ def paint_insides(
 
 
 def eyeball(size: int, iris: tuple[float, float, float]) -> Singles:
-    """An eyeball (size, size, 3), pupil in the middle, distance proportional to the angle from the axis."""
+    """An eyeball (size, size, 3), pupil in the middle, distance as the root of the angle from the axis."""
     at = (np.arange(size) + 0.5) / size - 0.5
     x, y = np.meshgrid(at, at)
-    angle = np.hypot(x, y) / 0.5 * np.pi
+    angle = np.minimum(np.hypot(x, y) / 0.5, 1) ** 2 * np.pi
     turn = np.arctan2(y, x)
     colour = np.array(iris)
     across = np.clip((angle - PUPIL_ANGLE) / (IRIS_ANGLE - PUPIL_ANGLE), 0, 1)

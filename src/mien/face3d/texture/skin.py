@@ -10,10 +10,10 @@ from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import rasterize
 from mien.face3d.texture.atlas import PEEPING, SKIN, atlas_of, region_mask
 from mien.face3d.texture.background import background_probability, grown
-from mien.face3d.texture.fill import complete, feathered, push_pull
+from mien.face3d.texture.fill import blur, complete, push_pull
 from mien.face3d.texture.paint import iris_colour, paint_insides
 from mien.face3d.texture.spread import spread_over_surface
-from mien.face3d.texture.unwrap import unwrap
+from mien.face3d.texture.unwrap import landmark_shift, unwrap
 from mien.geometry.projection import place, project
 
 Floats = NDArray[np.floating]
@@ -28,20 +28,25 @@ def skin_texture(
     pixels: Pixels,
     irises: Floats | None = None,
     size: int = 1024,
+    offsets: Floats | None = None,
 ) -> TextureMap:
-    """Texture of a head from the photo (H, W, 3) it was fitted to."""
+    """Texture of a head from the photo (H, W, 3) it was fitted to.
+
+    offsets: (468, 2) pixels from the projected landmarks to the measured ones, so that features land on
+        themselves.
+    """
     atlas = atlas_of(model, size)
+    shift = None if offsets is None else landmark_shift(model, offsets)
     background = photo_background(model, vertices, placement, camera, pixels)
-    colours, weights = unwrap(model, atlas, vertices, placement, camera, pixels, background)
+    colours, weights = unwrap(model, atlas, vertices, placement, camera, pixels, background, shift)
     skin = region_mask(model, atlas, *SKIN)
     own = np.where(skin, weights, 0).astype(np.float32)
     around = push_pull(*spread_over_surface(model, colours, own))
     whole = complete(colours, own, skin, around)
     painted = paint_insides(model, atlas, whole, iris_colour(pixels, irises))
     peeping = region_mask(model, atlas, *PEEPING)
-    shown = feathered(np.where(peeping, weights, 0).astype(np.float32), peeping, max(2, size // 256))[
-        ..., None
-    ]
+    shown = np.where(peeping, weights, 0).astype(np.float32)
+    shown = (np.minimum(blur(shown, max(1, size // 700)), shown))[..., None]
     painted = shown * colours + (1 - shown) * painted
     # colours run on beyond the islands, so that filtering at a seam picks up no background
     spread = push_pull(painted, atlas.fragments.covered.astype(np.float32))

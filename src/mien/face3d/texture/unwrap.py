@@ -12,11 +12,12 @@ from mien.face3d.render.shade import sample
 from mien.face3d.render.visibility import facing_cosine
 from mien.face3d.texture.atlas import PEEPING, SKIN, Atlas, region_mask
 from mien.geometry.projection import place, project
+from mien.geometry.triangles import interpolate
 
 Floats = NDArray[np.floating]
 Singles = NDArray[np.float32]
 
-_GRAZING, _FULL = 0.2, 0.55
+_GRAZING, _FULL = 0.28, 0.62
 """Cosine to the camera below which a texel is not used, and from which it counts fully."""
 
 
@@ -28,12 +29,14 @@ def unwrap(
     camera: Camera,
     pixels: NDArray[np.uint8],
     background: Singles | None = None,
+    shift: Floats | None = None,
 ) -> tuple[Singles, Singles]:
     """Colours (S, S, 3) 0..255 and weights (S, S) 0..1 of skin, eyes and teeth as one photo (H, W, 3) sees
     them.
 
     A texel counts where the skin faces the camera, nothing stands in front of it, the photo covers it, and
     ``background`` (H, W), the probability that a pixel is not the person's, is low.
+    shift: (V, 2) pixels by which the photo shows a vertex beside its projection (`landmark_shift`).
     """
     height, width = pixels.shape[:2]
     points = place(vertices, placement)
@@ -45,6 +48,8 @@ def unwrap(
     where = np.einsum("nkc,nk->nc", points.astype(np.float32)[corners], bary)
     cosine = np.einsum("nk,nk->n", facing_cosine(points, triangles).astype(np.float32)[corners], bary)
     image_points = project(where, camera)
+    if shift is not None:
+        image_points = image_points + np.einsum("nkc,nk->nc", shift.astype(np.float32)[corners], bary)
     weight = np.clip((cosine - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
     weight *= _unoccluded(points, triangles, camera, width, height, where, image_points)
     if background is not None:
@@ -86,3 +91,17 @@ def _unoccluded(
     spot = np.clip(spot, 0, (columns - 1, rows - 1))
     front = depth[spot[:, 1], spot[:, 0]]
     return np.asarray(inside & (where[:, 2] <= front + 4.0), np.float32)
+
+
+def landmark_shift(model: HeadModel, offsets: Floats, reach: float = 7.0) -> NDArray[np.float64]:
+    """Spread the landmarks' misses over the skin: (V, 2) pixels from (468, 2) pixels, seen minus projected.
+
+    The fit does not follow every landmark, by intent: a prior holds it.  The skin should: lips and lids
+    must be
+    sampled where the photo has them.  Gaussian weights of ``reach`` mm, fading to no shift away from
+    landmarks.
+    """
+    points = interpolate(model.mean, model.mesh468.corners, model.mesh468.weights)
+    squared = ((model.mean[:, None, :] - points.astype(np.float32)) ** 2).sum(axis=2)
+    weights = np.exp(-squared / (2 * reach**2))
+    return np.asarray(weights @ offsets / (weights.sum(axis=1, keepdims=True) + 0.3), np.float64)

@@ -38,7 +38,7 @@ def eye_grid() -> EyeGrid:
     directions = np.stack(
         [np.sin(angle) * np.cos(azimuth), np.sin(angle) * np.sin(azimuth), np.cos(angle)], axis=1
     )
-    radius = np.minimum(angle / np.pi, 0.98) / 2
+    radius = np.sqrt(np.minimum(angle / np.pi, 0.98)) / 2  # the part that is seen gets most of the texels
     uv = 0.5 + np.stack([radius * np.cos(azimuth), -radius * np.sin(azimuth)], axis=1)
     return EyeGrid(directions, _grid_triangles(len(RINGS)), uv)
 

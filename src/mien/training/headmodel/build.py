@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.mesh import Camera
 from mien.face3d.model.arkit import ARKIT, mirrored
-from mien.face3d.model.basis import FORMAT
+from mien.face3d.model.basis import FORMAT, read_head_model
 from mien.geometry.nearest import nearest_on_mesh
 from mien.training.headmodel.anatomy import fit_sphere, radial_profile, similarity_displacement, tongue_out
+from mien.training.headmodel.embedding import learn_embedding
 from mien.training.headmodel.ict import SCLERA, Registered, sample_heads
 from mien.training.headmodel.learn import Identity, learn_identity, reconstruction_error
 from mien.training.headmodel.topology import REGIONS, Topology, build_topology
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+PORTRAIT_CAMERA = Camera(2400.0, 2400.0, 399.5, 399.5)
+"""A long lens on 800-pixel portraits; the embedding hardly depends on it."""
 _SILENT = 0.01  # mm: a vertex that an expression moves less is not stored
 
 
@@ -36,16 +41,21 @@ class Recipe:
 
 
 def train_head_model(
-    shapes: Registered, embedding: dict[str, NDArray[Any]], recipe: Recipe, out: Path
+    shapes: Registered,
+    embedding: dict[str, NDArray[Any]],
+    recipe: Recipe,
+    out: Path,
+    people: Sequence[Floats] = (),
 ) -> dict[str, Any]:
     """Train and write a head model; returns what was measured.
 
+    people: landmarks (468, 2) of frontal neutral photos, to learn the embedding on; without, the first one
+    stays.
     embedding: first embedding of the 468 points on the registered mesh (``tri``, ``bary``, ``resid`` in mm).
     """
     topology = build_topology(shapes, recipe.sizes)
     mean, modes, eyes = _own_mesh(shapes, topology)
     identity = learn_identity(sample_heads(modes, mean, recipe.samples, recipe.seed), recipe.components)
-    held_out = reconstruction_error(identity, sample_heads(modes, mean, recipe.held_out, recipe.seed + 1))
     expression = _expressions(shapes, topology)
     arrays: dict[str, NDArray[Any]] = {"format": np.array(FORMAT), "mean": identity.mean.astype(np.float32)}
     arrays |= _pack_identity(identity, recipe.wide_above) | _pack_expressions(expression)
@@ -53,6 +63,12 @@ def train_head_model(
     arrays |= embed_landmarks(shapes, topology, identity.mean, embedding)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(out, **arrays)  # type: ignore[arg-type]  # the stub takes the names for allow_pickle
+    if people:
+        learned = learn_embedding(read_head_model(out), people, PORTRAIT_CAMERA).embedding
+        arrays["mesh468_corners"] = learned.corners.astype(np.uint16)
+        arrays["mesh468_weights"], arrays["mesh468_scatter"] = learned.weights, learned.scatter
+        np.savez(out, **arrays)  # type: ignore[arg-type]  # the stub takes the names for allow_pickle
+    held_out = _stored_error(out, sample_heads(modes, mean, recipe.held_out, recipe.seed + 1))
     measured = {
         "vertices": len(mean),
         "levels": [len(level.triangles) for level in topology.levels],
@@ -61,6 +77,13 @@ def train_head_model(
     }
     out.with_suffix(".json").write_text(json.dumps(measured, indent=2) + "\n")
     return measured
+
+
+def _stored_error(path: Path, heads: Singles) -> Floats:
+    """Root mean square error in mm of heads it was not trained on, rebuilt from the file as it is stored."""
+    model = read_head_model(path)
+    basis = (model.identity / model.sigma[:, None, None]).astype(np.float32)
+    return reconstruction_error(Identity(model.mean.astype(np.float64), basis, model.sigma), heads)
 
 
 def _own_mesh(shapes: Registered, topology: Topology) -> tuple[Floats, Singles, dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.training.headmodel.anatomy import EyeGrid, eye_grid
+from mien.training.headmodel.anatomy import SEGMENTS, EyeGrid, eye_grid
 from mien.training.headmodel.decimate import Level, SymmetricDecimation, mirror_map
 from mien.training.headmodel.ict import BACK, GUMS, SOCKETS, TEETH, TEETH_END, Registered
 
@@ -110,7 +110,10 @@ def _place_eyes(grid: EyeGrid, first: int, first_uv: int) -> tuple[tuple[Ints, I
     count = len(grid.directions)
     shift = np.array([0, count])[:, None, None]
     triangles = (grid.triangles + first + shift).reshape(-1, 3)
-    uv_triangles = (grid.triangles + first_uv + shift).reshape(-1, 3)
+    flat = grid.triangles.copy()
+    # the back pole has one place in the picture but a whole ring around it: its triangles get no area
+    flat[-SEGMENTS:, 1] = flat[-SEGMENTS:, 0]
+    uv_triangles = (flat + first_uv + shift).reshape(-1, 3)
     uv = np.concatenate([grid.uv * side + (left, top) for left, top, side in EYE_TILES])
     return (triangles, uv_triangles), uv
 
