@@ -19,6 +19,7 @@ from mien.pipeline.demo.album import make_album
 from mien.pipeline.demo.stage import Chapter, Stage, Tell, Told
 from mien.pipeline.networks import Progress
 
+# The order of the page. A new chapter is a module with a CHAPTER, named here.
 CHAPTERS: tuple[Chapter, ...] = (faces.CHAPTER, people.CHAPTER, heads.CHAPTER)
 REPORT, SUMMARY = "report.html", "demo.json"
 
