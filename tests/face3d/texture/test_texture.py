@@ -13,7 +13,7 @@ from mien.face3d.texture.fill import blur, complete, push_pull
 from mien.face3d.texture.paint import eyeball, iris_colour
 from mien.face3d.texture.skin import skin_texture
 from mien.face3d.texture.spread import spread_over_surface
-from mien.face3d.texture.unwrap import unwrap
+from mien.face3d.texture.unwrap import landmark_shift, unwrap
 from mien.geometry.rotation import HEAD_TO_CAMERA, rotation_from_pose
 
 CAMERA = Camera(700.0, 700.0, 127.5, 127.5)
@@ -161,3 +161,13 @@ def test_the_iris_colour_is_read_from_the_photo() -> None:
     iris = np.array([[30, 30], [40, 30], [30, 40], [20, 30], [30, 20]], float)
     assert iris_colour(pixels, np.stack([iris, iris])) == (70, 110, 150)
     assert iris_colour(pixels, None)[0] > iris_colour(pixels, None)[2]
+
+
+def test_the_skin_is_sampled_where_the_landmarks_are(model: HeadModel) -> None:
+    offsets = np.zeros((468, 2))
+    offsets[:, 0] = 4.0
+    shift = landmark_shift(model, offsets)
+    nose = model.points68[30]
+    np.testing.assert_allclose(shift[nose], [4, 0], atol=0.8)
+    back = np.argmin(model.mean[:, 2])
+    np.testing.assert_allclose(shift[back], 0, atol=1e-3)

@@ -77,4 +77,8 @@ def photo_background(
     reach = max(2, int(0.35 * (high[0] - low[0])))
     outside = ~grown(head.covered, reach) & (rows <= high[1] + reach)
     small_doubt = background_probability(small, core, outside)
+    # where background and skin mix in one pixel the colour is neither; the core may be white as a wall
+    # (teeth)
+    beside = grown((small_doubt > 0.65) & ~core, 2) & ~core
+    small_doubt = np.where(beside, np.maximum(small_doubt, 0.9), small_doubt).astype(np.float32)
     return np.repeat(np.repeat(small_doubt, step, axis=0), step, axis=1)[:height, :width]

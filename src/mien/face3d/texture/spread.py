@@ -49,7 +49,8 @@ def spread_over_surface(model: HeadModel, colours: Singles, weights: Singles) ->
     spots = np.zeros((len(model.mean), 2), np.int64)
     spots[triangles[skin].ravel()] = np.clip(model.uv[uv_triangles[skin].ravel()] * size, 0, size - 1)
     column, row = spots[rows].T
-    seen = weights[row, column].astype(np.float64)
+    # seen at all is seen: hair at the edge of view must not fade into the skin further in
+    seen = np.minimum(4.0 * weights[row, column], 1.0).astype(np.float64)
     known = seen[:, None] * colours[row, column]
     if not seen.any():
         return np.full_like(colours, 150.0), fragments.covered.astype(np.float32)

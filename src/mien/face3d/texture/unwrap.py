@@ -17,7 +17,7 @@ from mien.geometry.triangles import interpolate
 Floats = NDArray[np.floating]
 Singles = NDArray[np.float32]
 
-_GRAZING, _FULL = 0.28, 0.62
+_GRAZING, _FULL = 0.2, 0.55
 """Cosine to the camera below which a texel is not used, and from which it counts fully."""
 
 
@@ -55,7 +55,7 @@ def unwrap(
     if background is not None:
         doubt = sample(background[..., None], np.nan_to_num(image_points))[:, 0]
         of_skin = region_mask(model, atlas, *SKIN)[skin]  # eyes lie well inside the outline
-        weight *= np.where(of_skin, np.clip(2.2 - 2.4 * doubt, 0, 1), 1)
+        weight *= np.where(of_skin, np.clip(3.5 - 5 * doubt, 0, 1), 1)
     colours = np.zeros((atlas.size, atlas.size, 3), np.float32)
     weights = np.zeros((atlas.size, atlas.size), np.float32)
     colours[skin] = sample(pixels, np.nan_to_num(image_points))
