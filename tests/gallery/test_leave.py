@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tests.gallery.conftest import MODEL, face, near, open_people, someone, tables, unit
 
-from mien.core.errors import StoreCorrupt, UnknownPerson
+from mien.core.errors import InputError, StoreCorrupt, UnknownPerson
 from mien.core.people import Consent, Enrolment
 from mien.core.types import Embedding
 from mien.gallery import audit
 from mien.gallery.corrections import merge, rename
-from mien.gallery.leave import erase, export, purge, remaining, withdraw
+from mien.gallery.leave import erase, export, purge, remaining, take_in, withdraw
 from mien.gallery.people import People
 from mien.privacy.retention import DAY, RetentionPolicy, due
 
@@ -114,6 +114,31 @@ def test_an_export_is_json_with_everything(people: People) -> None:
     assert data["person"]["consent"]["purpose"] == "door"
     assert [round(entry["quality"], 3) for entry in data["faces"]] == [0.5, 1.0]
     assert [entry["action"] for entry in data["log"]] == ["enrol"]
+
+
+def test_an_export_can_be_taken_in_by_another_gallery(people: People, tmp_path: Path) -> None:
+    people.enrol("Ada", [face(unit(1), b"1", 0.5), face(near(unit(1), 0.9), b"2")])
+    data = json.loads(json.dumps(export(people, "Ada")))
+    with open_people(tmp_path / "other", master=bytes(32)) as other:
+        take_in(other, data)
+        take_in(other, data)
+        assert len(other.faces("Ada")) == 2
+        assert other.identify(Embedding(unit(1), MODEL))[0].similarity > 0.95
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "other"},
+        {"faces": [{}]},
+        {"person": None},
+        {"faces": [{"embedding": None, "box": None, "photo": "", "model": "x", "quality": 1, "source": ""}]},
+    ],
+)
+def test_what_is_no_export_is_refused(people: People, change: dict[str, object]) -> None:
+    people.enrol("Ada", [someone(1)])
+    with pytest.raises(InputError, match="people export"):
+        take_in(people, {**export(people, "Ada"), **change})
 
 
 def test_any_changed_log_entry_is_found(people: People) -> None:

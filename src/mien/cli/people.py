@@ -196,6 +196,25 @@ def export(
     say(f"written to {out}: it holds biometric data, keep it safe")
 
 
+@app.command("import")
+def import_person(
+    files: Annotated[list[Path], typer.Argument(help="Files that `people export` wrote, of any gallery.")],
+    where: gallery_options.Where = None,
+) -> None:
+    """Enrol people from their exports."""
+    from mien.core.errors import InputError
+    from mien.gallery.leave import take_in
+    from mien.pipeline.stores import gallery_uri, open_people
+
+    with open_people(gallery_uri(where)) as opened:
+        for file in files:
+            try:
+                data = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise InputError(f"{file} cannot be read ({error}): give another file") from error
+            say(f"{take_in(opened, data).name or file.name} is enrolled")
+
+
 @app.command()
 def log(where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """The audit log; its chain is checked first."""

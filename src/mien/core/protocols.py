@@ -73,3 +73,6 @@ class Protector(Protocol):
 
     def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.uint8]:
         """(N, D) unit vectors -> (N, D) float32 unit vectors, or (N, B) uint8 packed bits."""
+
+    def recover(self, templates: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """What `protect` was given, for a person's copy of their data; None where that is lost."""

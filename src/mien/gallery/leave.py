@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mien.core.errors import StoreError
-from mien.core.people import Person, person_code
+from mien.core.errors import InputError, StoreError
+from mien.core.people import Consent, Person, Sample, person_code
+from mien.core.types import Embedding
 from mien.gallery.people import People
 from mien.gallery.rows import PersonRow
 from mien.gallery.search import INDEX_KEY, new_index_key
 
 WINDOW = 24
+EXPORT = "mien person 1"
 Due = Callable[[float, int | None, int | None], str | None]
 
 
@@ -79,21 +80,51 @@ def purge(people: People, due: Due) -> list[Erasure]:
 
 
 def export(people: People, who: str | int) -> dict[str, Any]:
-    """Everything that is known about somebody, as JSON can hold it; `take_in` reads it back."""
+    """Everything that is known about somebody, as JSON can hold it; `take_in` reads it back.
+
+    Embeddings are given as the network made them, unless the gallery's protection cannot be undone.
+    """
     row = people.row(who)
     person = people.vault.open_person(row)
     faces = []
-    for open_face in people.open_faces(row):
-        template = open_face.template
-        entry = open_face.face.to_dict()
-        entry["photo"] = open_face.photo.hex()
-        entry["template"] = {
-            "dtype": template.dtype.str,
-            "data": base64.b64encode(template.tobytes()).decode("ascii"),
-        }
-        faces.append(entry)
+    for stored in people.open_faces(row):
+        vector = people.recover(stored.face.model, stored.template[None])
+        embedding = None if vector is None else [round(float(x), 7) for x in vector[0]]
+        faces.append({**stored.face.to_dict(), "photo": stored.photo.hex(), "embedding": embedding})
     log = [entry.to_dict() for entry in _log_of(people, row.id)]
-    return {"person": person.to_dict(), "faces": faces, "log": log, "gallery": people.vault.gallery.hex()}
+    return {"format": EXPORT, "person": person.to_dict(), "faces": faces, "log": log}
+
+
+def take_in(people: People, data: Mapping[str, Any]) -> Person:
+    """Enrol somebody from an `export`, of this gallery or another.
+
+    raises: InputError for anything that is not an export with embeddings.
+    """
+    try:
+        if data["format"] != EXPORT:
+            raise ValueError(f"its format is {data['format']!r}")
+        samples = [_sample(face) for face in data["faces"]]
+        consent = data["person"]["consent"]
+        record = None if consent is None else Consent(**consent)
+        name = data["person"]["name"]
+        if not (name is None or isinstance(name, str)):
+            raise ValueError("the name is no text")
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"this is no export ({error}): make one with `mien people export`") from error
+    return people.enrol(name, samples, record)
+
+
+def _sample(face: Mapping[str, Any]) -> Sample:
+    vector = np.array(face["embedding"], dtype=np.float32)
+    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+        raise ValueError("a face without its embedding")
+    vector /= np.linalg.norm(vector)
+    box = None if face["box"] is None else (*map(float, face["box"]),)
+    if box is not None and len(box) != 4:
+        raise ValueError("a box without four numbers")
+    embedding = Embedding(vector, str(face["model"]))
+    photo = bytes.fromhex(face["photo"])
+    return Sample(embedding, float(face["quality"]), photo, str(face["source"]), box)
 
 
 def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:

@@ -288,12 +288,21 @@ class People:
 
     def protect(self, model: str, vectors: NDArray[np.float32]) -> Templates:
         """Embeddings as this gallery stores them.  vectors: (N, D)."""
-        protector = self._protectors.get(model)
-        if protector is None:
+        return self._protector(model, vectors.shape[1]).protect(vectors)
+
+    def recover(self, model: str, templates: Templates) -> NDArray[np.float32] | None:
+        """The embeddings behind stored templates, or None where the protection does not give them back."""
+        if templates.dtype == np.uint8:
+            return None
+        return self._protector(model, templates.shape[1]).recover(templates)
+
+    def _protector(self, model: str, dimension: int) -> Protector:
+        known = self._protectors.get(model)
+        if known is None:
             kind, seed = self.vault.open_own(self._meta("protection"), "protection")
-            protector = self._load_protector(kind, bytes.fromhex(seed) + model.encode(), vectors.shape[1])
-            self._protectors[model] = protector
-        return protector.protect(vectors)
+            known = self._load_protector(kind, bytes.fromhex(seed) + model.encode(), dimension)
+            self._protectors[model] = known
+        return known
 
     def _protect_all(self, batch: Sequence[Enrolment]) -> list[list[Any]]:
         """Templates of every sample, computed model by model in one product each."""

@@ -96,10 +96,12 @@ class Search:
             self._refuse_other_models(model)
             return []
         ids = index.nearest(query, top + 8)
-        return self.compare(query, model, [int(i) for i in ids])[:top]
+        return self.compare(query, model, [int(i) for i in ids], top)
 
-    def compare(self, query: Templates, model: str, ids: Sequence[int]) -> list[Match]:
-        """These people's similarities from their stored photos, best first."""
+    def compare(
+        self, query: Templates, model: str, ids: Sequence[int], top: int | None = None
+    ) -> list[Match]:
+        """The ``top`` of these people by the similarity of their stored photos, best first."""
         rows = {row.id: row for row in self._records.people(ids) if _matchable(row)}
         keys = {id: self._vault.key_of(row) for id, row in rows.items()}
         faces = _by_person(self._open(self._records.faces_of(list(rows), model), keys))
@@ -107,11 +109,10 @@ class Search:
         if not people:
             return []
         templates = stack([pool_faces(faces[id]) for id in people])
-        found = sorted(
-            zip(similarities(query, templates).tolist(), people, strict=True), key=lambda x: (-x[0], x[1])
-        )
-        names = {id: self._vault.open_person(rows[id], keys[id]).name for id in people}
-        return [Match(id, names[id], similarity) for similarity, id in found]
+        scores = similarities(query, templates).tolist()
+        best = sorted(zip(scores, people, strict=True), key=lambda pair: (-pair[0], pair[1]))[:top]
+        opened = {id: self._vault.open_person(rows[id], keys[id]) for _, id in best}
+        return [Match(id, opened[id].name, score) for score, id in best]
 
     def save(self) -> None:
         """Write the snapshot, when it is worth the bytes."""

@@ -26,6 +26,9 @@ class Plain:
     def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         return vectors
 
+    def recover(self, templates: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        return np.asarray(templates, dtype=np.float32)
+
 
 class Rotation:
     """Multiply by an orthonormal matrix that only the key determines; cosines stay the same to 1e-6."""
@@ -37,6 +40,9 @@ class Rotation:
 
     def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.ascontiguousarray(vectors @ self._matrix, dtype=np.float32)
+
+    def recover(self, templates: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        return np.ascontiguousarray(templates @ self._matrix.T, dtype=np.float32)
 
 
 class BioHash:
@@ -51,6 +57,9 @@ class BioHash:
 
     def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.packbits(vectors @ self._matrix > 0, axis=1)
+
+    def recover(self, templates: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        return None
 
 
 def orthonormal(key: bytes, dimension: int) -> NDArray[np.float32]:
