@@ -216,6 +216,30 @@ def import_person(
 
 
 @app.command()
+def adopt(
+    file: Annotated[Path, typer.Argument(help="DeepFace's .pkl, or the JSON of CompreFace's faces.")],
+    images: Annotated[Path, typer.Option("--images", help="The folder that holds the pictures.")],
+    kind: Annotated[str, typer.Option("--from", help="deepface or compreface.")] = "deepface",
+    where: gallery_options.Where = None,
+    profile: options.Profile = "balanced",
+) -> None:
+    """Enrol the people of another program's gallery from their pictures. Its file is read, never run."""
+    from mien.core.errors import InputError
+    from mien.pipeline.adopt import photos_of_compreface, photos_of_deepface
+    from mien.pipeline.enrol import enrol
+
+    readers = {"deepface": photos_of_deepface, "compreface": photos_of_compreface}
+    if kind not in readers:
+        raise InputError(f"galleries of {kind!r} cannot be read: say --from deepface or compreface")
+    found = readers[kind](file, images)
+    with gallery_options.open_gallery(where, profile) as opened:
+        for name, photos in found.items():
+            report = enrol(opened.people, opened.analyzer, name, photos, opened.calibration)
+            failure = f"; {report.error}" if report.error else ""
+            say(f"{name}: {len(report.accepted)} of {len(photos)} photos{failure}")
+
+
+@app.command()
 def log(where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """The audit log; its chain is checked first."""
     from mien.gallery.audit import verify
