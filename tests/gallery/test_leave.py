@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mien.gallery import audit
 from mien.gallery.corrections import merge, rename
 from mien.gallery.leave import erase, export, purge, remaining, take_in, withdraw
 from mien.gallery.people import People
+from mien.gallery.records import SqliteRecords
 from mien.privacy.retention import DAY, RetentionPolicy, due
 
 
@@ -167,3 +169,20 @@ def test_a_log_cut_short_is_found(people: People) -> None:
         tables(people).run("DELETE FROM audit WHERE seq = 2")
     with pytest.raises(StoreCorrupt, match="ends early"):
         audit.verify(people.records, people.vault.sealer)
+
+
+def test_an_erasure_cut_short_by_a_kill_is_finished_at_the_next_opening(folder: Path) -> None:
+    with open_people(folder) as people:
+        people.enrol("Ada", [someone(1)])
+        people.enrol("Ben", [someone(2)])
+        sealed = [row.sealed for row in people.records.people_after(0, 1)]
+        copied = folder.parent / "killed"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SqliteRecords, "wipe_traces", lambda self: None)
+            patch.setattr(SqliteRecords, "files", lambda self: [])
+            erase(people, "Ada")
+        shutil.copytree(folder, copied)  # what a kill at this point leaves
+    assert remaining(sealed, [path for path in copied.iterdir() if path.is_file()]) == 1
+    with open_people(copied) as people:
+        assert remaining(sealed, people.records.files()) == 0
+        assert [person.name for person in people.all()] == ["Ben"]

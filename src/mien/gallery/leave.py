@@ -60,8 +60,8 @@ def withdraw(people: People, who: str | int) -> Person:
 def erase(people: People, who: str | int, reason: str = "asked") -> Erasure:
     """Remove every trace: rows, the person's key, corrections about them, index and its snapshot.
 
-    Proven by looking for the sealed bytes in the files of the store. A backup made earlier still holds them,
-    with the wrapped key: `rotate_key` of the gallery makes such backups unreadable.
+    Proven by looking for the sealed bytes in the files of the store. A backup made earlier still holds them
+    together with the wrapped key: delete such backups.
     """
     return _erase(people, [people.row(who)], reason)
 

@@ -50,6 +50,7 @@ class SqliteRecords(SqlRecords):
             try:
                 self._configure(exclusive)
                 self._migrate()
+                self._finish_erasures()
             except BaseException:
                 self._db.close(True)
                 raise
@@ -83,6 +84,13 @@ class SqliteRecords(SqlRecords):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+    def _finish_erasures(self) -> None:
+        """Fold in a log that a killed process left: it may hold bytes of somebody who was being erased."""
+        log = self._path.with_name(self._path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            # Where another process is reading, that process's next erasure or close does it.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _pragma(self, name: str) -> int:
         return int(str(self._db.execute(f"PRAGMA {name}").fetchall()[0][0]))
