@@ -17,7 +17,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.gallery.conftest import MASTER, MODEL, open_people, someone, tables, unit
+from tests.gallery.conftest import MASTER, MODEL, open_people, someone, tables, two_photos, unit
 from tests.gallery.powercut import PowerCutVfs
 
 from mien.core.errors import MienError, StoreError
@@ -57,12 +57,12 @@ def hold(folder: Path, enrolled: Iterable[str], erased: Iterable[str], maybe: It
 WRITER = """
 import sys
 from pathlib import Path
-from tests.gallery.conftest import open_people, someone
+from tests.gallery.conftest import open_people, two_photos
 from mien.gallery.leave import erase
 people = open_people(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[2]) + 100000):
     print("?", number, flush=True)
-    people.enrol(f"person {number}", [someone(number), someone(number + 500000)])
+    people.enrol(f"person {number}", two_photos(number))
     print("+", number, flush=True)
     if number % 3 == 0:
         print("?", number, flush=True)
@@ -132,7 +132,7 @@ def cut_and_check(folder: Path, cuts: int) -> int:
         vfs = PowerCutVfs(cut)
         people = open_over(vfs, folder)
         for _ in range(vfs.random.randrange(1, 12)):
-            people.enrol(f"person {number}", [someone(number), someone(number + 500000)])
+            people.enrol(f"person {number}", two_photos(number))
             enrolled.add(f"person {number}")
             if vfs.random.random() < 0.3:
                 victim = vfs.random.choice(sorted(enrolled))
@@ -187,17 +187,17 @@ def test_g3_g4_whichever_write_fails_the_enrolment_is_whole_or_absent(
         home = folder / str(nth)
         vfs = PowerCutVfs()
         people = open_over(vfs, home)
-        people.enrol("person 1", [someone(1), someone(500001)])
+        people.enrol("person 1", two_photos(1))
         vfs.error, vfs.calls, vfs.fail_at = error, 0, nth
         done = {"person 1"}
         with contextlib.suppress(StoreError):
-            people.enrol("person 2", [someone(2), someone(500002)])
+            people.enrol("person 2", two_photos(2))
             done.add("person 2")
         reached = vfs.calls >= nth
         vfs.fail_at = None
         # The same process goes on: what failed is absent, and can be repeated.
         assert {person.name for person in people.all()} == done
-        people.enrol("person 3", [someone(3), someone(500003)])
+        people.enrol("person 3", two_photos(3))
         people.close()
         hold(home, done | {"person 3"}, [])
         if not reached:
@@ -211,10 +211,10 @@ def test_g3_g4_whichever_write_fails_the_enrolment_is_whole_or_absent(
 ENROLLER = """
 import sys
 from pathlib import Path
-from tests.gallery.conftest import open_people, someone
+from tests.gallery.conftest import open_people, two_photos
 with open_people(Path(sys.argv[1])) as people:
     for number in range(int(sys.argv[2]), int(sys.argv[2]) + int(sys.argv[3])):
-        people.enrol(f"person {number}", [someone(number), someone(number + 500000)])
+        people.enrol(f"person {number}", two_photos(number))
 """
 
 
@@ -279,7 +279,7 @@ def test_g6_an_interrupted_migration_is_repeated_from_the_start(folder: Path, ve
         assert database.pragma("user_version") in (version, len(STEPS))
         database.close()
         with open_people(home) as people:
-            people.enrol("person 1", [someone(1), someone(500001)])
+            people.enrol("person 1", two_photos(1))
         hold(home, ["person 1"], [])
         if finished and vfs.calls < nth:
             return
@@ -292,7 +292,7 @@ def test_g6_an_interrupted_migration_is_repeated_from_the_start(folder: Path, ve
 def flip_and_check(folder: Path, flips: int) -> int:
     with open_people(folder) as people:
         for number in range(1, 41):
-            people.enrol(f"person {number}", [someone(number), someone(number + 500000)])
+            people.enrol(f"person {number}", two_photos(number))
         expected = {person.id: person.name for person in people.all()}
     clean = (folder / DATABASE).read_bytes()
     rng, noticed = random.Random(0), 0
