@@ -3,7 +3,7 @@
 Graphs and inverted lists lose the mates that are hardest to find: a probe at cosine 0.4 among a million lies
 in no predictable cell. So the first pass scans all templates, coded with four bits for each pair of
 coordinates (product quantisation, Jegou et al. 2011, with the in-register tables of Andre et al. 2015), and
-the best thousand are ranked again with eight bits a coordinate. A fixed random rotation first makes every
+the best 1,500 are ranked again with eight bits a coordinate. A fixed random rotation first makes every
 coordinate alike, so one codebook, optimal for a Gaussian, serves all data: nothing is trained and nothing
 grows stale.
 """
@@ -20,7 +20,7 @@ from mien.core.errors import DependencyMissing
 from mien.gallery.index import Ids, RowIds, Templates
 
 BLOCK = 65_536
-SHORTLIST = 1000
+SHORTLIST = 1500
 # The 16-point quantiser of a two-dimensional standard normal (Lloyd's algorithm on 400,000 samples;
 # mean squared error 0.1074 a pair).
 CODEBOOK = np.array(
