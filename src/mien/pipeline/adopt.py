@@ -18,7 +18,7 @@ LARGEST = 2**30
 
 
 def photos_of_deepface(file: Path, images: Path) -> dict[str, list[Path]]:
-    """Person -> pictures out of the pickle that ``DeepFace.find`` leaves in its folder.
+    """Person -> pictures out of the file that ``DeepFace.find`` leaves in its folder.
 
     The file is read as data: nothing in it is ever called (`mien.pipeline.plainpickle`). Rows are pictures,
     whose folder names the person; ``images`` is where the folder of people is now.

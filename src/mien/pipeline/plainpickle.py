@@ -21,7 +21,7 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 
 
 def read_plain_pickle(data: bytes) -> Any:
-    """The numbers, text, lists, tuples and dictionaries that a pickle describes.
+    """The numbers, text, lists, tuples and dictionaries that pickled bytes describe.
 
     raises: InputError for anything else, before anything happens.
     """
@@ -32,12 +32,12 @@ def read_plain_pickle(data: bytes) -> Any:
                 return machine.stack.pop()
             machine.step(operation.name, argument)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"the pickle cannot be read ({error}): it is damaged, give another") from error
-    raise InputError("the pickle ends early: it is damaged, give another")
+        raise InputError(f"the file cannot be read ({error}): it is damaged, give another") from error
+    raise InputError("the file ends early: it is damaged, give another")
 
 
 class _Machine:
-    """The stack and memo that pickle's operations work on."""
+    """The stack and memo that the operations work on."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -88,7 +88,7 @@ class _Machine:
                 count = int(name[-1])
                 stack[-count:] = [tuple(stack[-count:])]
             case _:
-                raise InputError(f"the pickle is more than data ({name}) and is refused: give another")
+                raise InputError(f"the file is more than data ({name}) and is refused: give another")
 
     def _since_mark(self) -> list[Any]:
         start = max(i for i, value in enumerate(self.stack) if value is _MARK)
