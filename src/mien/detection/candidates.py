@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.types import Box, Detection, Points
+from mien.core.protocols import Network
+from mien.core.types import Box, Detection, Image, Points
 from mien.geometry.boxes import nms
+from mien.imaging.letterbox import Letterboxed, frame_size, letterbox
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,3 +44,19 @@ class Candidates:
             Detection(Box(*map(float, self.boxes[i])), float(self.scores[i]), self.keypoints[i])
             for i in nms(self.boxes, self.scores, max_iou)
         ]
+
+
+def look(
+    network: Network, image: Image, long_sides: tuple[int, int]
+) -> tuple[Letterboxed, Mapping[str, NDArray[np.float32]]]:
+    """Show a network the whole picture.
+
+    long_sides: least and most pixels of the longer side as the network sees it.
+    returns: the picture as it was shown, and the network's outputs.
+    """
+    longer = max(image.width, image.height)
+    long_side = min(max(longer, long_sides[0]), long_sides[1])
+    frame = frame_size(image.width, image.height, long_side, network.card.preprocess.stride)
+    # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
+    fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
+    return fitted, network.run(fitted.pixels[None])

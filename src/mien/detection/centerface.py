@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core.protocols import Network
 from mien.core.types import Detection, Image
-from mien.detection.candidates import Candidates
-from mien.imaging.letterbox import frame_size, letterbox
+from mien.detection.candidates import Candidates, look
 
 STRIDE = 4
 
@@ -51,13 +50,7 @@ class CenterFace:
     max_iou: float = 0.3
 
     def detect(self, image: Image) -> list[Detection]:
-        stride = self.network.card.preprocess.stride
-        longer = max(image.width, image.height)
-        long_side = min(max(longer, self.long_sides[0]), self.long_sides[1])
-        frame = frame_size(image.width, image.height, long_side, stride)
-        # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
-        fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
+        fitted, maps = look(self.network, image, self.long_sides)
         # The file numbers its outputs: 537 heatmap, 538 sizes, 539 offsets, 540 points.
-        maps = self.network.run(fitted.pixels[None])
         found = decode(maps["537"], maps["538"], maps["539"], maps["540"], self.min_score)
         return found.moved(fitted.to_picture).distinct(self.max_iou)

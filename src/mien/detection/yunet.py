@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mien.core.protocols import Network
 from mien.core.types import Detection, Image
-from mien.detection.candidates import Candidates
-from mien.imaging.letterbox import frame_size, letterbox
+from mien.detection.candidates import Candidates, look
 
 STRIDES = (8, 16, 32)
 
@@ -54,12 +53,6 @@ class YuNet:
     max_iou: float = 0.3
 
     def detect(self, image: Image) -> list[Detection]:
-        stride = self.network.card.preprocess.stride
-        longer = max(image.width, image.height)
-        long_side = min(max(longer, self.long_sides[0]), self.long_sides[1])
-        frame = frame_size(image.width, image.height, long_side, stride)
-        # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
-        fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
-        outputs = self.network.run(fitted.pixels[None])
+        fitted, outputs = look(self.network, image, self.long_sides)
         found = decode(outputs, fitted.pixels.shape[1], self.min_score)
         return found.moved(fitted.to_picture).distinct(self.max_iou)
