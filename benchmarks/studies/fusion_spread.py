@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.calibration_data import fairface
+
 from mien.core.errors import NoFaceFound
 from mien.embedding.fuse import SHARES
 from mien.evaluation.acquire import embed_the_face

@@ -11,7 +11,7 @@ from tests.imaging.pictures import plain
 from mien.core.errors import InputError, ShapeError
 from mien.imaging.letterbox import frame_size, letterbox, resize
 from mien.imaging.rotate import quarter_turns, rotate
-from mien.imaging.warp import invert_affine, move_points, warp_affine
+from mien.imaging.warp import invert_affine, move_points, sample_affine, warp_affine
 
 PICTURE = np.asarray(plain(320, 240))
 
@@ -76,6 +76,26 @@ def test_agrees_with_opencv(angle: float, scale: float, center: tuple[float, flo
     apart = np.abs(warp_affine(PICTURE, matrix, (112, 112)).astype(int) - expected)
     assert np.percentile(apart, 99) <= 1
     assert apart.max() <= 10  # OpenCV rounds positions to 1/32 pixel: visible at the black border only
+
+
+@pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.3, 0.5), (-1.2, 0.8), (2.0, 0.3)])
+def test_sampling_draws_what_interpolating_draws(angle: float, scale: float) -> None:
+    matrix = similarity(angle, scale, (160.0, 120.0), 64)
+    smooth = warp_affine(PICTURE, matrix, (64, 64), antialias=True).astype(int)
+    sampled = sample_affine(PICTURE, matrix, (64, 64)).astype(int)
+    assert np.abs(sampled - smooth).mean() < 6
+    assert abs((sampled - smooth).mean()) < 1
+
+
+def test_sampling_does_not_move_the_picture() -> None:
+    ramp = np.repeat(np.arange(200, dtype=np.uint8)[None, :, None], 3, axis=2).repeat(100, axis=0)
+    crop = sample_affine(ramp, similarity(0.0, 0.5, (100.0, 50.0), 40), (40, 40)).astype(float)
+    np.testing.assert_allclose(crop[20, :, 0], 100 + 2 * (np.arange(40) - 19.5), atol=1.0)
+
+
+def test_a_sample_that_misses_the_picture_is_black() -> None:
+    matrix = np.array([[1.0, 0, -9999], [0, 1, 0]])
+    assert (sample_affine(PICTURE, matrix, (20, 30)) == np.zeros((20, 30, 3))).all()
 
 
 def test_inverting_twice_gives_the_matrix_back() -> None:

@@ -38,26 +38,42 @@ class SeesRamps:
 
 
 def face(angle: float = 0.0) -> LocatedFace:
-    reach = 20 * np.array([math.cos(angle), math.sin(angle)])
-    points = np.full((5, 2), (100.0, 80.0))
-    points[0] -= reach
-    points[1] += reach
-    image = Image(np.zeros((160, 200, 3), np.uint8))
-    return LocatedFace(image, Detection(Box(70, 50, 130, 110), 0.9, points))
+    """An upright frontal face, eyes 40 pixels apart around (100, 80), then turned clockwise about there."""
+    upright = np.array([[-20.0, 0], [20, 0], [0, 22], [-16, 42], [16, 42]])
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    points = upright @ turn.T + [100, 80]
+    image = Image(np.zeros((220, 200, 3), np.uint8))
+    return LocatedFace(image, Detection(Box(60, 40, 140, 150), 0.9, points))
 
 
 def test_points_come_back_in_the_pictures_pixels_and_depth_in_the_same_scale() -> None:
-    found = FaceMesh(SeesRamps()).locate(face())
-    np.testing.assert_allclose(found.points[0, :2], (100, 80), atol=1e-6)
+    found = FaceMesh(SeesRamps(), looks=1).locate(face())
+    x, y = found.points[0, :2]
+    assert x == pytest.approx(100, abs=3), "the crop's middle lies between the eyes and the mouth"
+    assert 80 < y < 122
     left, right = found.points[33], found.points[263]
-    assert left[1] == pytest.approx(right[1])
-    assert right[0] - left[0] == pytest.approx(72 / 5 * found.points[33, 2])
+    assert right[0] - left[0] == pytest.approx(72 / 5 * found.points[33, 2], rel=1e-2)
+    assert found.points[152, 1] - found.points[10, 1] == pytest.approx(112 / 5 * left[2], rel=1e-2)
 
 
-def test_the_crop_is_turned_with_the_eyes() -> None:
+def test_the_crop_is_larger_than_the_face_as_the_network_was_trained() -> None:
+    found = FaceMesh(SeesRamps(), looks=1).locate(face())
+    crop = 192 / 5 * found.points[33, 2]
+    assert 3.2 * 42 < crop < 4.5 * 42, "in eye-to-mouth lengths, measured on FairFace and London"
+
+
+def test_the_crop_turns_with_the_face() -> None:
+    still, turned = (FaceMesh(SeesRamps(), looks=1).locate(face(angle)) for angle in (0.0, 0.6))
+    before, after = (found.points[263, :2] - found.points[33, :2] for found in (still, turned))
+    swing = math.atan2(after[1], after[0]) - math.atan2(before[1], before[0])
+    assert swing == pytest.approx(0.6, abs=1e-6)
+
+
+def test_the_second_look_is_levelled_by_the_points_of_the_first() -> None:
     found = FaceMesh(SeesRamps()).locate(face(0.6))
-    eyes = found.points[263, :2] - found.points[33, :2]
-    assert math.atan2(eyes[1], eyes[0]) == pytest.approx(0.6)
+    first = FaceMesh(SeesRamps(), looks=1).locate(face(0.6))
+    eyes, before = (mesh.points[263, :2] - mesh.points[33, :2] for mesh in (found, first))
+    assert math.atan2(eyes[1], eyes[0]) == pytest.approx(math.atan2(before[1], before[0]))
 
 
 def test_presence_is_a_probability_even_for_wild_logits() -> None:

@@ -110,6 +110,15 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def chance(probability: float) -> str:
+    """A probability as it may be said: nothing measured here makes anything certain.
+
+    >>> chance(0.9999), chance(0.0203)
+    ('over 99.9 %', '2.0 %')
+    """
+    return "over 99.9 %" if probability > 0.999 else percent(probability)
+
+
 def rate(value: float) -> str:
     """An error rate as people say it.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import emit, percent, rate, say, warn
+from mien.cli.output import chance, emit, rate, say, warn
 
 
 def verify(
@@ -37,6 +37,7 @@ def verify(
     if not as_json and answer.similarity is not None and answer.fmr is not None:
         say("same person" if answer.same else "not the same person")
         say(f"  similarity   {answer.similarity:.3f}; from {answer.threshold:.3f} on it counts as the same")
-        say(f"  strangers    {rate(answer.fmr)} pairs of different people are at least this alike")
-        say(f"  probability  {percent(answer.probability or 0.0)} if it was even odds before looking")
+        bound = "" if answer.fmr_supported else "at most "
+        say(f"  strangers    {bound}{rate(answer.fmr)} pairs of different people are at least this alike")
+        say(f"  probability  {chance(answer.probability or 0.0)} if it was even odds before looking")
     return 0 if answer.same else 1

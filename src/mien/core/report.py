@@ -128,6 +128,7 @@ class Verification:
     same: None where it could not be said (see ``error``).
     similarity: -1..1.
     fmr: the share of pairs of different people that score at least this similarity (docs/calibration.md).
+    fmr_supported: False where ``fmr`` is only an upper bound, since no such strangers were ever measured.
     probability: that they are the same person, if that was as likely as not before looking.
     threshold: the similarity from which the answer is "same", at the rate that was asked for.
     """
@@ -140,6 +141,7 @@ class Verification:
     a: FaceReport | None
     b: FaceReport | None
     error: MienError | None = None
+    fmr_supported: bool | None = None
 
     def to_dict(self) -> Json:
         return {
@@ -147,6 +149,7 @@ class Verification:
             "similarity": _short(self.similarity),
             "probability": _short(self.probability),
             "fmr": None if self.fmr is None else float(f"{self.fmr:.3g}"),
+            "fmr_supported": self.fmr_supported,
             "threshold": _short(self.threshold),
             "faces": {
                 "a": None if self.a is None else self.a.to_dict(),

@@ -7,12 +7,16 @@ Pillow puts it at that pixel's corner, half a pixel away, which the code below a
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError, ShapeError
 from mien.core.types import Pixels, Points
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 Matrix = NDArray[np.floating]
 
@@ -28,6 +32,41 @@ def warp_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int], *, antial
     from PIL import Image
 
     inverse = invert_affine(matrix)
+    found = _patch(pixels, inverse, size)
+    if found is None:
+        return np.zeros((*size, 3), np.uint8)
+    patch, corner = found
+    factor = _shrinking(inverse) if antialias else 1
+    if factor > 1:
+        patch = patch.reduce(factor)
+    rows = _corner_map(inverse, corner) / factor
+    affine, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+    return np.asarray(patch.transform(size[::-1], affine, tuple(rows.ravel()), bilinear))
+
+
+def sample_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
+    """Draw what `warp_affine` draws, each crop pixel as the mean of the four pixels under its quarters.
+
+    More than twice as fast, and smoother where the crop shrinks the picture; blocky where it enlarges it,
+    which landmark networks do not mind.
+    """
+    from PIL import Image
+
+    finer = np.asarray(matrix, np.float64) * 2 + [[0, 0, 0.5], [0, 0, 0.5]]
+    inverse, double = invert_affine(finer), (2 * size[0], 2 * size[1])
+    found = _patch(pixels, inverse, double)
+    if found is None:
+        return np.zeros((*size, 3), np.uint8)
+    patch, corner = found
+    rows, nearest = _corner_map(inverse, corner), Image.Resampling.NEAREST
+    drawn = patch.transform(double[::-1], Image.Transform.AFFINE, tuple(rows.ravel()), nearest)
+    return np.asarray(drawn.reduce(2))
+
+
+def _patch(pixels: Pixels, inverse: Matrix, size: tuple[int, int]) -> tuple[Picture, tuple[int, int]] | None:
+    """The part of the picture that a crop needs and its left top corner; None where it needs nothing."""
+    from PIL import Image
+
     height, width = size
     corners = np.array([(-1, -1), (width, -1), (-1, height), (width, height)], float)
     reach = move_points(inverse, corners)
@@ -35,17 +74,14 @@ def warp_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int], *, antial
     left, top = np.floor(np.clip(reach.min(0), -2, (shape[1] + 1, shape[0] + 1))).astype(int)
     right, bottom = np.ceil(np.clip(reach.max(0), -2, (shape[1] + 1, shape[0] + 1))).astype(int) + 1
     if right - left < 1 or bottom - top < 1 or not np.isfinite(reach).all():
-        return np.zeros((height, width, 3), np.uint8)
-    patch = Image.fromarray(_cut(pixels, left, top, right, bottom))
-    factor = _shrinking(inverse) if antialias else 1
-    if factor > 1:
-        patch = patch.reduce(factor)
-    to_corner = inverse[:, 2] - inverse[:, :2] @ (0.5, 0.5) + 0.5 - (left, top)
-    rows = np.column_stack((inverse[:, :2], to_corner)) / factor
-    moved = patch.transform(
-        (width, height), Image.Transform.AFFINE, tuple(rows.ravel()), Image.Resampling.BILINEAR
-    )
-    return np.asarray(moved)
+        return None
+    return Image.fromarray(_cut(pixels, left, top, right, bottom)), (int(left), int(top))
+
+
+def _corner_map(inverse: Matrix, corner: tuple[int, int]) -> NDArray[np.float64]:
+    """The map from crop to patch as Pillow wants it: both counted from the corner of the first pixel."""
+    to_corner = inverse[:, 2] - inverse[:, :2] @ (0.5, 0.5) + 0.5 - corner
+    return np.column_stack((inverse[:, :2], to_corner))
 
 
 def _shrinking(inverse: Matrix) -> int:

@@ -110,7 +110,7 @@ class Analyzer:
         """Answer what was asked about faces that were found in ``picture.image``."""
         faces = [LocatedFace(picture.image, detection) for detection in found]
         meshes = [self.landmarker.locate(face) for face in faces] if asked & {"landmarks", "pose"} else None
-        embeddings = self.embedder.embed(faces, meshes) if faces and "embedding" in asked else None
+        embeddings = self.embedder.embed(faces) if faces and "embedding" in asked else None
         notes = {name: NOT_YET for name in FINDINGS if name in asked - ANSWERED}
         return tuple(
             FaceReport(

@@ -72,7 +72,7 @@ def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:
     return FaceEmbedder(
         parts=tuple(NetworkEmbedder(networks.get(name)) for name in names),
         views=config.profile.views,
-        landmarker=FaceMesh(networks.get(config.landmarker)),
+        landmarker=FaceMesh(networks.get(config.landmarker), looks=1),
         sharpen=Sharpen(closeup),
         fusion=fusion_of(config.profile.embedder) if len(names) > 1 else None,
     )

@@ -34,24 +34,18 @@ class FaceEmbedder:
     def name(self) -> str:
         return self.fusion.name if self.fusion else self.parts[0].name
 
-    def embed(
-        self, faces: Sequence[LocatedFace], meshes: Sequence[Landmarks] | None = None
-    ) -> list[Embedding]:
-        """One embedding a face, in order.
-
-        meshes: of the same faces, where they are known already.
-        """
+    def embed(self, faces: Sequence[LocatedFace]) -> list[Embedding]:
+        """One embedding a face, in order; it does not depend on what else is asked about the faces."""
         if not faces:
             return []
-        if meshes is None and self.views.landmarks:
-            meshes = [self.landmarker.locate(face) for face in faces]
-        placed = [self._place(face, meshes[i] if meshes else None) for i, face in enumerate(faces)]
+        placed = [self._place(face) for face in faces]
         answers = [self._embed_with(part, placed) for part in self.parts]
         if self.fusion is None:
             return answers[0]
         return [self.fusion.fuse(parts) for parts in zip(*answers, strict=True)]
 
-    def _place(self, face: LocatedFace, mesh: Landmarks | None) -> tuple[LocatedFace, Landmarks | None]:
+    def _place(self, face: LocatedFace) -> tuple[LocatedFace, Landmarks | None]:
+        mesh = self.landmarker.locate(face) if self.views.landmarks else None
         seen = mesh if mesh is not None and mesh.presence >= MIN_PRESENCE else None
         return (self.sharpen(face) if self.views.sharpen else face), seen
 

@@ -58,6 +58,7 @@ def verify(
         answer.threshold,
         first.shown(SHOWN),
         second.shown(SHOWN),
+        fmr_supported=answer.fmr_supported,
     )
 
 

@@ -26,6 +26,7 @@ ENGINES: Mapping[str, Engine] = {
 SECONDS_A_CANDIDATE = 0.4
 PROBE_SIDES = (480, 640)  # height, width of the probe for a network that takes any size
 MIN_AGREEMENT = 0.99
+METHOD = 2  # of measuring; a change makes old measurements void
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def choose(card: ModelCard, data: bytes, notebook: Path | None) -> Decision:
 def _key(card: ModelCard, ways: Sequence[Choice]) -> str:
     versions = sorted({f"{way.engine} {ENGINES[way.engine].version()}" for way in ways})
     listed = ",".join(map(str, ways))
-    return f"{card.name} {card.sha256[:16]} | {processor()} ×{cores()} | {' '.join(versions)} | {listed}"
+    machine = f"{processor()} ×{cores()} | {' '.join(versions)} | {listed}"
+    return f"{card.name} {card.sha256[:16]} | {machine} | method {METHOD}"
 
 
 def _probe(card: ModelCard) -> NDArray[np.uint8]:
