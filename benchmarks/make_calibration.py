@@ -61,7 +61,8 @@ def main() -> None:
             people=len(np.unique(london.labels["person"])),
             conditions=len(np.unique(london.labels["condition"])),
         ),
-        "command": f"python -m benchmarks.make_calibration --embedder {options.embedder}",
+        "command": "python -m benchmarks.make_calibration "
+        f"--embedder {options.embedder} --every {options.every}",
         "pictures": len(strangers) + len(london),
         "subjects": len(strangers) + len(np.unique(london.labels["person"])),
         "least_false_matches": max(30, round(1e-5 * len(pairs.scores))),
