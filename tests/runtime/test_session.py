@@ -158,3 +158,13 @@ def test_pairs_outputs_by_size_where_engines_share_no_name() -> None:
     one = {"a": boxes, "a.folded": boxes, "b": scores}
     assert _agreement(one, {"x": scores, "y": boxes}) == pytest.approx(1.0)
     assert _agreement(one, {"x": scores}) == 0.0
+
+
+def test_a_read_only_picture_gets_the_same_answer_every_time(
+    engine: str, quarters: bytes, card_for: CardFor
+) -> None:
+    network = open_network(card_for(quarters), quarters)
+    pixels = np.full((1, 8, 8, 3), 200, np.uint8)
+    pixels.flags.writeable = False
+    answers = {network.run(pixels)["y"].tobytes() for _ in range(200)}
+    assert answers == {np.full((1, 3, 2, 2), 400, np.float32).tobytes()}

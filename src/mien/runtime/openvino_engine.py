@@ -98,8 +98,10 @@ class OpenVinoNetwork:
     def _run_one(self, request: Any, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         from openvino import Tensor
 
-        # Shared memory must be writable, though nothing writes to it: a read-only picture is copied.
-        request.set_input_tensor(Tensor(np.require(pixels, requirements=["C", "W"]), shared_memory=True))
+        # Shared memory must be writable, though nothing writes to it: a read-only picture is copied. The copy
+        # has to live until the network has read it, which only this name sees to: OpenVINO does not.
+        held = np.require(pixels, requirements=["C", "W"])
+        request.set_input_tensor(Tensor(held, shared_memory=True))
         request.infer()
         values = [request.get_output_tensor(i).data.astype(np.float32) for i in range(self._outputs)]
         return {name: values[i] for name, i in self._names}
