@@ -16,7 +16,7 @@ from mien.core.types import AlignedFace, Landmarks, LocatedFace
 class Views:
     """How much care to spend on placing a face.
 
-    landmarks: place by the dense mesh, found in two looks: about a quarter of an embedding's time.
+    landmarks: place by the dense mesh, found in one look.
     keypoints: with landmarks, place by the mean of what the mesh and the keypoints say: nothing to pay.
     sharpen: look for the five keypoints a second time, close up: one more run of the detector on a small
         picture.
