@@ -1,4 +1,4 @@
-"""`mien evaluate …`: the field's protocols on any folder."""
+"""`mien evaluate verification`: how well pairs of pictures are told apart."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from mien.evaluation.metrics.verification import OperatingPoint
     from mien.evaluation.verification import VerificationReport
 
-app = typer.Typer(name="evaluate", help="Measure mien on your own pictures.", no_args_is_help=True)
 
-
-@app.callback()
-def evaluate() -> None:
-    """Measure mien on your own pictures, by the protocols of the field."""
-
-
-@app.command()
 def verification(
     pairs: Annotated[
         Path,

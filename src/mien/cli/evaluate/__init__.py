@@ -1,0 +1,15 @@
+"""`mien evaluate …`: the field's protocols on any folder, one file a protocol."""
+
+from __future__ import annotations
+
+import typer
+
+from mien.cli.evaluate import verification
+
+app = typer.Typer(name="evaluate", help="Measure mien on your own pictures.", no_args_is_help=True)
+app.command("verification")(verification.verification)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure mien on your own pictures, by the protocols of the field."""
