@@ -15,7 +15,8 @@ def match(
     truth: list[list[int]], ignored: list[bool], found: list[list[int]], scores: list[float]
 ) -> list[int]:
     boxes = [np.array(rows, float).reshape(-1, 4) for rows in (truth, found)]
-    return match_boxes(boxes[0], np.array(ignored, bool), boxes[1], np.array(scores), 0.5).kind.tolist()
+    found_kinds = match_boxes(boxes[0], np.array(ignored, bool), boxes[1], np.array(scores), 0.5).kind
+    return [int(kind) for kind in found_kinds]
 
 
 def test_a_second_box_on_one_face_is_false() -> None:

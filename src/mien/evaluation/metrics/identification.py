@@ -54,7 +54,8 @@ def find_mates(scores: NDArray[np.floating], mate: NDArray[np.integer]) -> Mates
 
 def best_scores(scores: NDArray[np.floating]) -> Scores:
     """The best similarity of every search: (P,) out of (P, N)."""
-    return np.asarray(scores, np.float64).max(axis=1)
+    best: Scores = np.asarray(scores, np.float64).max(axis=1)
+    return best
 
 
 def cmc(rank: NDArray[np.integer], most: int) -> Scores:
