@@ -19,7 +19,7 @@ def gallery() -> None:
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(help="A folder or postgresql://…")],
+    source: Annotated[str, typer.Argument(help="A folder, postgresql://… or milvus://…")],
     target: Annotated[str, typer.Argument(help="An empty one.")],
     as_json: options.Json = False,
 ) -> None:

@@ -10,7 +10,7 @@ _PAGE = 500
 
 
 def copy(source: Records, target: Records) -> tuple[int, int]:
-    """Copy everything into an empty store, in one transaction; returns people and faces.
+    """Copy everything into an empty store, whole or not at all; returns people and faces.
 
     Nothing is opened on the way, so no key is needed. The copy is the same gallery: erase one of the two when
     it is no longer needed, or people who are erased in one live on in the other.
@@ -18,7 +18,7 @@ def copy(source: Records, target: Records) -> tuple[int, int]:
     """
     if target.get_meta("gallery") is not None:
         raise StoreError("the target holds a gallery already: name an empty folder, schema or collection")
-    with target.writing():
+    with target.filling():
         for name in (*_OWN, *(f"calibration {model}" for model in source.models())):
             value = source.get_meta(name)
             if value is not None:

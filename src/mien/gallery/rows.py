@@ -83,6 +83,9 @@ class Records(Protocol):
     serves: bool
 
     def writing(self) -> AbstractContextManager[None]: ...
+    def filling(self) -> AbstractContextManager[None]:
+        """`writing` for a store without a gallery, however much is written; broken off, it still has none."""
+
     def get_meta(self, name: str) -> bytes | None: ...
     def put_meta(self, name: str, value: bytes) -> None: ...
     def revision(self) -> int:

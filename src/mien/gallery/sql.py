@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from mien.gallery.rows import AuditRow, EditRow, FaceRow, LinkRow, PersonRow
@@ -14,6 +15,13 @@ PAGE = 500
 
 class SqlRecords(ABC):
     """Statements with ``?`` placeholders over two primitives."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[None]:
+        """One transaction."""
+
+    def filling(self) -> AbstractContextManager[None]:
+        return self.writing()
 
     @abstractmethod
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -54,7 +54,11 @@ def open_records(uri: str, create: bool) -> tuple[Records, Path | None]:
         from mien.gallery.postgres import PostgresRecords
 
         return PostgresRecords(uri), None
-    raise InputError(f"no store is called {scheme}://: use a folder or postgresql://")
+    if scheme in ("milvus", "milvus+https"):
+        from mien.gallery.milvus import open_milvus
+
+        return open_milvus(uri, create), None
+    raise InputError(f"no store is called {scheme}://: use a folder, postgresql:// or milvus://")
 
 
 def _user() -> str:
