@@ -1,5 +1,4 @@
-"""Read the development scans with their textures and render them as photos of known geometry (needs
-trimesh, scipy)."""
+"""Read the development scans with their textures and render them as photos of known geometry."""
 
 from __future__ import annotations
 
@@ -51,27 +50,60 @@ def render(scan: Scan, yaw: float) -> Image:
 
 
 def lee(folder: Path) -> Scan:
-    """Lee Perry-Smith (Infinite-Realities, CC BY 3.0); texture coordinates from the GLB, matched by
-    position."""
-    import trimesh
-    from scipy.spatial import cKDTree
-
+    """Lee Perry-Smith (Infinite-Realities, CC BY 3.0), from the OBJ, textured corner by corner."""
     truth = np.load(folder / "gt" / "gt_lee.npz")
     source = folder / "lee_perry_smith"
-    scene = trimesh.load(source / "LeePerrySmith.glb", process=False)
-    mesh = next(iter(scene.geometry.values()))
-    vertices, triangles = truth["V"].astype(float), truth["F"].astype(np.int64)
-    used = vertices[triangles].reshape(-1, 3)
-    low, high = used.min(axis=0), used.max(axis=0)
-    scale = float(((high - low) / np.ptp(mesh.bounds, axis=0)).mean())
-    moved = (mesh.vertices - mesh.bounds.mean(axis=0)) * scale + (low + high) / 2
-    _, same = cKDTree(moved[mesh.faces].mean(axis=1)).query(vertices[triangles].mean(axis=1))
-    faces = mesh.faces[same]
-    corner = np.linalg.norm(vertices[triangles][:, :, None] - moved[faces][:, None], axis=3).argmin(axis=2)
-    uv = np.asarray(mesh.visual.uv)[np.take_along_axis(faces, corner, axis=1)].reshape(-1, 2)
+    vertices, uv, faces = [], [], []
+    for line in (source / "LPSHead_faceworks.obj").read_text().splitlines():
+        kind, *rest = line.split() or [""]
+        if kind == "v":
+            vertices.append([10 * float(x) for x in rest[:3]])
+        elif kind == "vt":
+            uv.append([float(rest[0]), 1 - float(rest[1])])
+        elif kind == "f":
+            corners = [[int(number) - 1 for number in corner.split("/")[:2]] for corner in rest]
+            faces += [(corners[0], corners[k], corners[k + 1]) for k in range(1, len(corners) - 1)]
+    index = np.array(faces)
     texture = np.asarray(Pictures.open(source / "Map-COL.jpg").convert("RGB"))
-    rows = np.arange(3 * len(triangles)).reshape(-1, 3)
-    return Scan("lee", vertices, triangles, uv, rows, texture, truth["points"], truth["lm7"])
+    return Scan(
+        "lee",
+        np.array(vertices),
+        index[:, :, 0],
+        np.array(uv),
+        index[:, :, 1],
+        texture,
+        truth["points"].astype(float),
+        truth["lm7"].astype(float),
+    )
+
+
+def sven(folder: Path) -> Scan:
+    """A mannequin's fused phone scan (StandardCyborg, Apache-2.0): a square per surfel, coloured.
+
+    Rotation and shift lead from the frame of the truth to that of the file; found by closest points.
+    """
+    truth = np.load(folder / "gt" / "gt_sven.npz")
+    text = (folder / "sven" / "Expected.ply").read_text().split("end_header")[1]
+    rows = np.array(text.split(), float).reshape(-1, 10)
+    rotation = np.array(
+        [[-0.40106, 0.00656, -0.91603], [0.00494, 0.99998, 0.005], [0.91604, -0.00252, -0.40109]]
+    )
+    centres = (1000 * rows[:, :3] - (23.9156, -2.8532, 4.0031)) @ rotation
+    normals = rows[:, 3:6] @ rotation
+    first = np.cross(normals, (0.0, 1.0, 0.01))
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    second = np.cross(normals, first)
+    reach = 1800 * rows[:, 9:]  # surfels overlap, so that no holes are left
+    ways = (first, second, -first, -second)
+    vertices = np.stack([centres + reach * way for way in ways], axis=1).reshape(-1, 3)
+    start = 4 * np.arange(len(rows))[:, None]
+    triangles = np.concatenate([start + np.array([0, 1, 2]), start + np.array([0, 2, 3])])
+    uv = np.stack(
+        [np.repeat((np.arange(len(rows)) + 0.5) / len(rows), 4), np.full(4 * len(rows), 0.5)], axis=1
+    )
+    colours = rows[None, :, 6:9].astype(np.uint8)
+    points, marks = truth["points"].astype(float), truth["lm7"].astype(float)
+    return Scan("sven", vertices, triangles, uv, triangles, colours, points, marks)
 
 
 def fran(folder: Path) -> Scan:

@@ -1,5 +1,7 @@
 """The fit: known heads are found again, derivatives agree with differences, bad input widens the answer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -202,11 +204,22 @@ def test_a_known_gaze_and_size_are_read_from_the_irises(model: HeadModel) -> Non
 @pytest.mark.long
 def test_a_scan_of_a_known_head_is_registered(model: HeadModel) -> None:
     z = np.random.default_rng(3).standard_normal(100) * 0.8
-    vertices = vertices_of(model, Coefficients(z, np.zeros(52)))
-    face = model.rows("face")
+    turned = rotation_from_vector(np.array([0.2, 0.5, -0.1]))
+    vertices = vertices_of(model, Coefficients(z, smile(), np.zeros((2, 2)))) @ turned.T + [30.0, -80.0, 12.0]
     landmarks = vertices[model.points68[list(LANDMARKS7)]]
-    fit = fit_scan(model, vertices[face], landmarks)
-    assert np.median(fit.distances) < 0.3
+    fit = fit_scan(model, vertices[model.rows("face")], landmarks)
+    assert np.median(fit.distances) < 0.15
+    assert np.quantile(fit.distances, 0.95) < 0.5
+
+
+@pytest.mark.shared
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "limit"), [("lee", 0.2), ("sven", 0.25), ("fran", 0.42)])
+def test_the_model_reaches_real_scans(model: HeadModel, shared: Path, name: str, limit: float) -> None:
+    truth = np.load(shared / "scans" / "gt" / f"gt_{name}.npz")
+    fit = fit_scan(model, truth["points"].astype(float), truth["lm7"].astype(float))
+    assert np.median(fit.distances) < limit
+    assert fit.coefficients.expression.min() >= 0
 
 
 def test_a_scan_needs_seven_landmarks(model: HeadModel) -> None:

@@ -1,9 +1,9 @@
 """Scan points → head: parametric point-to-plane registration.
 
-Each round takes the nearest surface point of the current head to every scan point and solves for identity,
-expression and pose such that the points come to lie in the tangent planes (Chen and Medioni 1992), trimmed
-and
-with the same priors as the landmark fit.
+Each round takes the nearest surface point of the current head to every scan point and moves identity,
+expression and pose such that the points come to lie in the tangent planes (Chen and Medioni 1992).  Sliding
+along the surface costs a little (a share of point-to-point), distant pairs lose influence (Geman and
+McClure), and every round may only go a little way: a nearest point is a guess that holds nearby.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mien.core.errors import ShapeError, ThinData
 from mien.core.mesh import Coefficients, Placement
+from mien.face3d.fit.solve import Bounds, bounded_step
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.model.shape import vertices_of
 from mien.geometry.nearest import nearest_on_mesh
@@ -28,6 +29,32 @@ Ints = NDArray[np.integer]
 LANDMARKS7 = (36, 39, 42, 45, 33, 48, 54)
 """NoW's seven landmarks among the 68: outer and inner eye corners from the person's right, nose, mouth
 corners."""
+STAGES = ((5, 0.0), (8, 0.2), (10, 0.6), (12, 1.0))
+"""Until which round which share of the identity components may move; expressions move after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """How a scan is registered.
+
+    sigma: mm, the scan's grain and what the model cannot follow.
+    outlier: sigmas where a pair loses influence.
+    tangent: share of a slide along the surface that counts as error.
+    landmark: mm, error of the seven points.
+    evidence: how many independent observations the scan is worth; neighbouring points err together.
+    expression: standard deviation of an expression weight.
+    proximal: how dear a move is within one round.
+    """
+
+    rounds: int = 40
+    sample: int = 3000
+    sigma: float = 0.3
+    outlier: float = 3.0
+    tangent: float = 0.15
+    landmark: float = 4.0
+    evidence: float = 1500.0
+    expression: float = 0.55
+    proximal: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,37 +66,56 @@ class ScanFit:
     distances: Array
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Equations:
+    """Normal equations of one round: matrix and gradient of the coefficients that may move, then the pose."""
+
+    matrix: Array
+    gradient: Array
+
+    def plus(self, rows: Array, residuals: Array, weights: Array) -> _Equations:
+        weighted = rows * weights[:, None]
+        return _Equations(self.matrix + rows.T @ weighted, self.gradient + weighted.T @ residuals)
+
+
 def fit_scan(
-    model: HeadModel,
-    points: Floats,
-    landmarks: Floats,
-    rounds: int = 25,
-    sample: int = 3000,
-    sigma: float = 0.7,
-    expression_sd: float = 0.55,
-    seed: int = 0,
+    model: HeadModel, points: Floats, landmarks: Floats, settings: ScanSettings | None = None, seed: int = 0
 ) -> ScanFit:
     """Fit the head model to scan points (N, 3) in mm, started from seven landmarks (7, 3)."""
+    settings = settings or ScanSettings()
     if landmarks.shape != (7, 3):
         raise ShapeError("landmarks", "(7, 3)", landmarks.shape)
     if len(points) < 200:
         raise ThinData(f"{len(points)} scan points do not show a head; give some thousands")
     triangles = model.levels[0][0]
     triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
-    identity, names = len(model.identity), len(model.names)
-    values = np.zeros(identity + names)
+    identity = len(model.identity)
+    values = np.zeros(identity + len(model.names))
     placement = _rigid(model.mean[model.points68[list(LANDMARKS7)]].astype(np.float64), landmarks)
-    chosen = np.asarray(points, np.float64)[
-        np.random.default_rng(seed).choice(len(points), min(sample, len(points)), replace=False)
+    scan = np.asarray(points, np.float64)
+    chosen = scan[
+        np.random.default_rng(seed).choice(len(scan), min(settings.sample, len(scan)), replace=False)
     ]
-    prior = np.concatenate([np.ones(identity), np.full(names, expression_sd**-2)])
-    for number in range(rounds):
-        allowed = 0 if number < 4 else identity if number < 8 else identity + names
-        values, placement = _round(model, triangles, chosen, values, placement, prior, sigma, allowed)
-    coefficients = Coefficients(values[:identity], values[identity:])
+    for number in range(settings.rounds):
+        allowed = _allowed(number, identity, len(values))
+        values, placement = _round(
+            model, triangles, chosen, landmarks, values, placement, settings, number, allowed
+        )
+    coefficients = _coefficients(values, identity)
     vertices = vertices_of(model, coefficients) @ placement.rotation.T + placement.translation
-    found, _, _ = nearest_on_mesh(points, vertices, triangles)
-    return ScanFit(coefficients, placement, np.linalg.norm(found - points, axis=1))
+    found, _, _ = nearest_on_mesh(scan, vertices, triangles)
+    return ScanFit(coefficients, placement, np.linalg.norm(found - scan, axis=1))
+
+
+def _allowed(number: int, identity: int, total: int) -> int:
+    for until, share in STAGES:
+        if number < until:
+            return round(identity * share)
+    return total
+
+
+def _coefficients(values: Array, identity: int) -> Coefficients:
+    return Coefficients(values[:identity], values[identity:], np.zeros((2, 2)))
 
 
 def _rigid(source: Array, target: Floats) -> Placement:
@@ -82,45 +128,80 @@ def _round(
     model: HeadModel,
     triangles: Ints,
     points: Array,
+    landmarks: Floats,
     values: Array,
     placement: Placement,
-    prior: Array,
-    sigma: float,
+    settings: ScanSettings,
+    number: int,
     allowed: int,
 ) -> tuple[Array, Placement]:
     identity = len(model.identity)
-    vertices = vertices_of(model, Coefficients(values[:identity], values[identity:]))
+    vertices = vertices_of(model, _coefficients(values, identity))
     local = (points - placement.translation) @ placement.rotation  # the scan in the head frame
-    found, number, weights = nearest_on_mesh(local, vertices, triangles, candidates=2)
-    gap = np.linalg.norm(found - local, axis=1)
-    near = gap <= max(float(np.quantile(gap, 0.95)), 1e-9)
-    corners, weights, found, local = triangles[number[near]], weights[near], found[near], local[near]
-    normals = face_crosses(vertices, triangles[number[near]])
+    found, hit, shares = nearest_on_mesh(local, vertices, triangles)
+    corners, gap = triangles[hit], found - local
+    sigma = settings.sigma * max(1.0, 4.0 * 0.85**number)
+    weights = _influence(np.linalg.norm(gap, axis=1), sigma, settings)
+    normals = face_crosses(vertices, corners)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    along = np.zeros((len(found), len(values)))
-    if allowed:
-        for corner in range(3):  # normal part of what each coefficient does to the point
-            share = weights[:, corner, None] * normals
-            along[:, :identity] += np.einsum(
-                "kni,ni->nk", model.identity[:, corners[:, corner]], share, optimize=True
-            )
-            if allowed > identity:
-                moves = model.expression[:, corners[:, corner]]
-                along[:, identity:] += np.einsum("kni,ni->nk", moves, share, optimize=True)
-    rows = np.concatenate([along[:, :allowed], np.cross(found, normals), normals], axis=1)
-    robust = 1 / (sigma**2 + ((found - local) * normals).sum(axis=1) ** 2)
-    target = ((local - found) * normals).sum(axis=1)
-    precision = rows.T @ (rows * robust[:, None])
-    right = rows.T @ (robust * target)
+    rows = _derivative(model, found, corners, shares, allowed)
+    across = np.einsum("nck,nc->nk", rows, normals, optimize=True)
+    size = allowed + 6
+    system = _Equations(np.zeros((size, size)), np.zeros(size))
+    system = system.plus(across, (gap * normals).sum(axis=1), weights)
+    system = system.plus(rows.reshape(-1, size), gap.ravel(), np.repeat(weights * settings.tangent**2, 3))
+    marks = model.points68[list(LANDMARKS7)][:, None]
+    missed = vertices[marks[:, 0]] - (landmarks - placement.translation) @ placement.rotation
+    rows = _derivative(model, vertices[marks[:, 0]], marks, np.ones((7, 1)), allowed)
+    system = system.plus(rows.reshape(-1, size), missed.ravel(), np.full(21, settings.landmark**-2))
+    return _step(system, values, placement, settings, identity, allowed)
+
+
+def _influence(distance: Array, sigma: float, settings: ScanSettings) -> Array:
+    each = settings.evidence / len(distance) / sigma**2
+    return np.asarray(each / (1 + (distance / (settings.outlier * sigma)) ** 2) ** 2)
+
+
+def _derivative(model: HeadModel, found: Array, corners: Ints, shares: Array, allowed: int) -> Array:
+    """How surface points move with the first ``allowed`` coefficients and the pose: (N, 3, allowed + 6).
+
+    The last six columns: a rotation vector in the head frame, then a shift.
+    """
+    basis = [model.identity[:allowed], model.expression[: max(0, allowed - len(model.identity))]]
+    rows = np.zeros((len(found), 3, allowed + 6))
+    for corner in range(corners.shape[1]):
+        moves = np.concatenate([part[:, corners[:, corner]] for part in basis])
+        rows[:, :, :allowed] += shares[:, corner, None, None] * moves.transpose(1, 2, 0)
+    x, y, z = found.T
+    turn = rows[:, :, allowed : allowed + 3]
+    turn[:, 0, 1], turn[:, 0, 2] = z, -y
+    turn[:, 1, 0], turn[:, 1, 2] = -z, x
+    turn[:, 2, 0], turn[:, 2, 1] = y, -x
+    rows[:, range(3), allowed + 3 + np.arange(3)] = 1.0
+    return rows
+
+
+def _step(
+    system: _Equations,
+    values: Array,
+    placement: Placement,
+    settings: ScanSettings,
+    identity: int,
+    allowed: int,
+) -> tuple[Array, Placement]:
+    prior = np.ones(len(values))
+    prior[identity:] = settings.expression**-2
+    matrix, gradient = system.matrix.copy(), system.gradient.copy()
     span = np.arange(allowed)
-    precision[span, span] += prior[:allowed]
-    right[:allowed] -= prior[:allowed] * values[:allowed]
-    precision[np.arange(len(right)), np.arange(len(right))] += 1e-9
-    move = np.linalg.solve(precision, right)
+    matrix[span, span] += prior[:allowed] + settings.proximal
+    gradient[:allowed] += prior[:allowed] * values[:allowed]
+    matrix[allowed:, allowed:] += 1e-9 * np.eye(6)
+    low = np.concatenate([np.full(identity, -4.0), np.zeros(len(values) - identity)])
+    high = np.concatenate([np.full(identity, 4.0), np.ones(len(values) - identity)])
+    bounds = Bounds(low[:allowed], high[:allowed])
+    move = bounded_step(matrix, gradient, 0.0, values[:allowed], bounds)
     updated = values.copy()
-    updated[:allowed] += move[:allowed]
-    updated[identity:] = np.clip(updated[identity:], 0, 1)
-    updated[:identity] = np.clip(updated[:identity], -4, 4)
+    updated[:allowed] = bounds.clip(values[:allowed] + move[:allowed])
     rotation = placement.rotation @ rotation_from_vector(move[allowed : allowed + 3])
     shift = placement.rotation @ move[allowed + 3 :]
     return updated, Placement(nearest_rotation(rotation), placement.translation + shift)

@@ -150,7 +150,7 @@ def solve(
     for step in range(iterations):
         done = step + 1
         precision, gradient = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
-        move = _bounded_step(precision, gradient, damping, state, bounds)
+        move = bounded_step(precision, gradient, damping, state.coefficients, bounds)
         trial = _moved(state, move, bounds)
         trial_residuals, trial_jacobian = linearise(trial)
         trial_cost = _cost(trial_residuals, weights, prior, trial, priors.outlier)
@@ -188,9 +188,8 @@ def _normal_equations(
     return precision, gradient
 
 
-def _bounded_step(precision: Array, gradient: Array, damping: float, state: State, bounds: Bounds) -> Array:
-    """A step that leaves coefficients alone which sit at a limit and want to cross it."""
-    values = state.coefficients
+def bounded_step(precision: Array, gradient: Array, damping: float, values: Array, bounds: Bounds) -> Array:
+    """A Gauss-Newton step (P,); the first coefficients, now at ``values``, stay within their limits."""
     count = len(values)
     stuck = np.zeros(len(gradient), bool)
     stuck[:count] = ((values <= bounds.low) & (gradient[:count] > 0)) | (
