@@ -12,8 +12,10 @@ from mien.core.errors import InputError
 from mien.core.mesh import Coefficients, Mesh, Placement, TextureMap
 from mien.face3d.export.glb import glb_bytes, write_glb
 from mien.face3d.export.html import viewer_page
-from mien.face3d.export.obj import read_obj, write_obj
-from mien.face3d.export.ply import read_ply, write_ply
+from mien.face3d.export.obj import write_obj
+from mien.face3d.export.ply import write_ply
+from mien.face3d.export.read_obj import read_obj
+from mien.face3d.export.read_ply import read_ply
 from mien.face3d.model.arkit import ARKIT
 from mien.face3d.model.basis import load_head_model
 from mien.face3d.model.shape import vertices_of

@@ -114,5 +114,5 @@ def surface_error(
         if last - value < 1e-4:
             break
         last = value
-    found, _, _ = nearest_on_mesh(scan, moved, triangles)
+    found, _, _ = nearest_on_mesh(scan, moved, triangles, exact=True)
     return SurfaceError(np.linalg.norm(found - scan, axis=1), aligned)

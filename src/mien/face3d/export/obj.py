@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.core.errors import InputError
 from mien.core.mesh import Mesh, TextureMap
 
 
@@ -39,37 +38,3 @@ def _write_material(path: Path, texture: TextureMap) -> tuple[Path, Path]:
         f"newmtl skin\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture.name}\n", encoding="ascii"
     )
     return material, picture
-
-
-def read_obj(path: Path) -> Mesh:
-    """Read vertices, texture coordinates and faces of an OBJ; polygons become fans of triangles."""
-    if not path.is_file():
-        raise InputError(f"no such file: {path}; check the path")
-    vertices: list[list[float]] = []
-    uv: list[list[float]] = []
-    faces: list[list[tuple[int, int]]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        kind, _, rest = line.partition(" ")
-        if kind == "v":
-            vertices.append([float(x) for x in rest.split()[:3]])
-        elif kind == "vt":
-            u, v = (float(x) for x in rest.split()[:2])
-            uv.append([u, 1 - v])
-        elif kind == "f":
-            faces.append([_corner(part, len(vertices), len(uv)) for part in rest.split()])
-    if not vertices:
-        raise InputError(f"{path.name} holds no vertices; is it a Wavefront OBJ?")
-    fans = [(face[0], face[i], face[i + 1]) for face in faces for i in range(1, len(face) - 1)]
-    corners = np.array(fans, np.int64).reshape(-1, 3, 2)
-    if not uv or (corners[..., 1] < 0).any():
-        return Mesh(np.array(vertices), corners[..., 0])
-    return Mesh(np.array(vertices), corners[..., 0], np.array(uv), corners[..., 1])
-
-
-def _corner(part: str, vertices: int, textures: int) -> tuple[int, int]:
-    fields = part.split("/")
-    vertex = int(fields[0])
-    texture = int(fields[1]) if len(fields) > 1 and fields[1] else 0
-    # negative numbers count from the end
-    vertex = vertex - 1 if vertex > 0 else vertices + vertex
-    return vertex, (texture - 1 if texture > 0 else textures + texture if texture < 0 else -1)
