@@ -20,6 +20,7 @@ from mien.cli import (
     evaluate,
     gallery,
     identify,
+    index,
     models,
     people,
     reconstruct,
@@ -44,6 +45,7 @@ app.command("reconstruct")(reconstruct.reconstruct)
 app.command("enrol")(enrol.enrol)
 app.command("identify")(identify.identify)
 app.command("cluster")(cluster.cluster)
+app.command("index")(index.index)
 app.add_typer(people.app, name="people")
 app.add_typer(gallery.app, name="gallery")
 app.command("calibrate")(calibrate.calibrate)

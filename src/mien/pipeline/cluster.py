@@ -18,7 +18,8 @@ from mien.gallery.cluster import cluster
 from mien.gallery.corrections import apart
 from mien.gallery.people import People
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.enrol import ASKED, Shot, photo_digest, to_sample
+from mien.pipeline.enrol import to_sample
+from mien.pipeline.index.seen import looks
 
 # A face this unsure or this small says little about who it is; it is left out, not guessed.
 LEAST_QUALITY = 0.15
@@ -36,18 +37,13 @@ class Found:
 def gather(
     analyzer: Analyzer, sources: object, seen: Callable[[PhotoReport], None] = lambda report: None
 ) -> list[Found]:
-    """Analyse every picture; ``seen`` learns of each, also of those that cannot be read."""
-    digests: dict[str, bytes] = {}
-
-    def finish(source: object, report: PhotoReport) -> None:
-        digests[report.source] = photo_digest(source)
-
-    found = []
-    for report in analyzer.analyze_many(sources, ASKED, finish=finish):
-        seen(report)
-        if report.error is None and report.faces:
-            shot = Shot(report.source, digests[report.source], report.faces, (report.width, report.height))
-            found += [Found(to_sample(shot, number), report, number) for number in range(len(report.faces))]
+    """Look at every picture, or read an index; ``seen`` learns of each, also of those that cannot be read."""
+    found: list[Found] = []
+    for look in looks(analyzer, sources):
+        seen(look.report)
+        found += [
+            Found(to_sample(look, number), look.report, number) for number in range(len(look.report.faces))
+        ]
     return [face for face in found if face.sample.quality >= LEAST_QUALITY]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +15,17 @@ from mien.detection.select import select
 from mien.embedding.calibration import Calibration
 from mien.gallery.people import People
 from mien.gallery.templates import pool
-from mien.imaging.sources import read_source
 from mien.pipeline.analyze import Analyzer
+from mien.pipeline.index.folder import is_index
+from mien.pipeline.index.seen import looks
+from mien.pipeline.look import Look
 
-ASKED = frozenset({"box", "keypoints", "embedding"})
 # Of several faces, the meant one is this much like the person's other photos, or this much larger.
 SAME_FACE_FMR = 1e-3
 CLEARLY_LARGER = 2.25
 # A face this small (pixels across) counts half as much as one that fills the network's input.
 FULL_SIZE = 112
 LOOKS_LIKE_FPIR = 1e-3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shot:
-    """One picture's faces."""
-
-    source: str
-    digest: bytes
-    faces: tuple[FaceReport, ...]
-    size: tuple[int, int]
 
 
 def enrol(
@@ -54,7 +43,21 @@ def enrol(
     which: of several faces in a picture: "largest", "center" or a number. Without it the face that agrees
         with the person's single-face pictures is taken, or one that is clearly the largest.
     """
-    shots, rejected = _shoot(analyzer, sources)
+    return enrol_looks(people, name, looks(analyzer, sources), calibration, consent=consent, which=which)
+
+
+def enrol_looks(
+    people: People,
+    name: str | None,
+    shots: Iterable[Look],
+    calibration: Calibration,
+    *,
+    consent: Consent | None = None,
+    which: str | None = None,
+) -> EnrolReport:
+    """Enrol one person from pictures that were looked at already."""
+    shots = [*shots]
+    rejected = {shot.report.source: shot.report.error for shot in shots if shot.report.error is not None}
     samples = choose_faces(shots, which, calibration.threshold(SAME_FACE_FMR, extrapolate=True), rejected)
     if not samples:
         error = next(iter(rejected.values()), None) or NoFaceFound("no picture was given: name at least one")
@@ -77,7 +80,14 @@ def enrol_folders(
     consent: Consent | None = None,
     which: str | None = None,
 ) -> Iterator[EnrolReport]:
-    """Enrol one person a sub-folder, named after it; each is stored before the next is begun."""
+    """Enrol one person a sub-folder, named after it; each is stored before the next is begun.
+
+    root: such a folder, or an index that `mien index` made of one.
+    """
+    if is_index(root):
+        for name, found in sorted(_by_folder(looks(analyzer, root)).items()):
+            yield enrol_looks(people, name, found, calibration, consent=consent, which=which)
+        return
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if not folders:
         raise InputError(f"{root} has no sub-folders: put each person's photos into a folder with their name")
@@ -85,39 +95,50 @@ def enrol_folders(
         yield enrol(people, analyzer, folder.name, folder, calibration, consent=consent, which=which)
 
 
+def _by_folder(shots: Iterable[Look]) -> dict[str, list[Look]]:
+    found: dict[str, list[Look]] = {}
+    for shot in shots:
+        found.setdefault(Path(shot.report.source).parent.name, []).append(shot)
+    return found
+
+
 def choose_faces(
-    shots: Iterable[Shot], which: str | None, same: float, rejected: dict[str, MienError]
+    shots: Iterable[Look], which: str | None, same: float, rejected: dict[str, MienError]
 ) -> Mapping[str, Sample]:
     """Pick the person's face in each picture; pictures where it is not clear go to ``rejected``."""
     chosen: dict[str, Sample] = {}
-    crowded: list[Shot] = []
+    crowded: list[Look] = []
     for shot in shots:
-        if not shot.faces:
-            rejected[shot.source] = NoFaceFound(f"no face found in {shot.source}: use a clearer picture")
-        elif len(shot.faces) == 1 or which is not None:
+        source, faces = shot.report.source, shot.report.faces
+        if source in rejected:
+            continue
+        if not faces:
+            rejected[source] = NoFaceFound(f"no face found in {source}: use a clearer picture")
+        elif len(faces) == 1 or which is not None:
             _take(shot, which, chosen, rejected)
         else:
             crowded.append(shot)
     template = _template(chosen.values())
     for shot in crowded:
         number = _meant(shot, template, same)
+        source = shot.report.source
         if number is None:
-            count = len(shot.faces)
-            rejected[shot.source] = AmbiguousFace(
-                f"{shot.source} shows {count} people: crop it, or say --which largest"
+            rejected[source] = AmbiguousFace(
+                f"{source} shows {len(shot.report.faces)} people: crop it, or say --which largest"
             )
         else:
-            chosen[shot.source] = to_sample(shot, number)
+            chosen[source] = to_sample(shot, number)
     return chosen
 
 
-def to_sample(shot: Shot, number: int) -> Sample:
+def to_sample(shot: Look, number: int) -> Sample:
     """The numbered face of a picture as it is enrolled."""
-    face = shot.faces[number]
+    face = shot.report.faces[number]
     if face.embedding is None:
         raise AssertionError("faces were analysed without their embeddings")
     box = face.detection.box
-    return Sample(face.embedding, weigh(face), shot.digest, shot.source, (box.x1, box.y1, box.x2, box.y2))
+    place = (box.x1, box.y1, box.x2, box.y2)
+    return Sample(face.embedding, weigh(face), shot.digest, shot.report.source, place)
 
 
 def weigh(face: FaceReport) -> float:
@@ -126,22 +147,23 @@ def weigh(face: FaceReport) -> float:
     return float(np.clip(face.detection.score, 0, 1) * np.clip(side / FULL_SIZE, 0.2, 1.0))
 
 
-def _take(shot: Shot, which: str | None, chosen: dict[str, Sample], rejected: dict[str, MienError]) -> None:
-    detections = [face.detection for face in shot.faces]
+def _take(shot: Look, which: str | None, chosen: dict[str, Sample], rejected: dict[str, MienError]) -> None:
+    report = shot.report
+    detections = [face.detection for face in report.faces]
     try:
-        number = select(detections, which, *shot.size, shot.source)
+        number = select(detections, which, report.width, report.height, report.source)
     except InputError as error:
-        rejected[shot.source] = error
+        rejected[report.source] = error
     else:
-        chosen[shot.source] = to_sample(shot, number)
+        chosen[report.source] = to_sample(shot, number)
 
 
-def _meant(shot: Shot, template: np.ndarray | None, same: float) -> int | None:
+def _meant(shot: Look, template: np.ndarray | None, same: float) -> int | None:
     if template is not None:
-        scores = [float(f.embedding.vector @ template) if f.embedding else -1.0 for f in shot.faces]
+        scores = [float(f.embedding.vector @ template) if f.embedding else -1.0 for f in shot.report.faces]
         best = int(np.argmax(scores))
         return best if scores[best] >= same else None
-    areas = np.array([face.detection.box.area for face in shot.faces])
+    areas = np.array([face.detection.box.area for face in shot.report.faces])
     largest = int(areas.argmax())
     return largest if areas[largest] >= CLEARLY_LARGER * np.delete(areas, largest).max() else None
 
@@ -152,34 +174,6 @@ def _template(samples: Iterable[Sample]) -> np.ndarray | None:
         return None
     vectors = np.stack([sample.embedding.vector for sample in known])
     return pool(vectors, np.array([sample.quality for sample in known], dtype=np.float32))
-
-
-def _shoot(analyzer: Analyzer, sources: object) -> tuple[list[Shot], dict[str, MienError]]:
-    shots: dict[str, Shot] = {}
-    digests: dict[str, bytes] = {}
-    rejected: dict[str, MienError] = {}
-
-    def finish(source: object, report: object) -> None:
-        digests[getattr(report, "source", "")] = photo_digest(source)
-
-    for report in analyzer.analyze_many(sources, ASKED, finish=finish):
-        if report.error is not None:
-            rejected[report.source] = report.error
-        else:
-            size = (report.width, report.height)
-            shots[report.source] = Shot(report.source, digests[report.source], report.faces, size)
-    return list(shots.values()), rejected
-
-
-def photo_digest(source: object) -> bytes:
-    """SHA-256 of a picture: of its bytes, or of the pixels where it has none."""
-    if isinstance(source, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(source).tobytes()).digest()
-    if hasattr(source, "tobytes"):  # a PIL image
-        return hashlib.sha256(source.tobytes()).digest()
-    if hasattr(source, "seek"):
-        source.seek(0)
-    return hashlib.sha256(read_source(source)).digest()
 
 
 def _looks_like(

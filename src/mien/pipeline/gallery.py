@@ -106,7 +106,8 @@ class Gallery:
         fpir: the share of strangers that may be given any name.
         raises: `ImageError`, InputError for a picture that cannot be read.
         """
-        from mien.pipeline.identify import ASKED, identify_faces
+        from mien.pipeline.identify import identify_faces
+        from mien.pipeline.look import ASKED
 
         report = PhotoReport("", 0, 0, self.analyzer.analyze(source, ASKED))
         return identify_faces(self.people, report, self.calibration, top=top, fpir=fpir).faces

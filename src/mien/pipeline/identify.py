@@ -12,8 +12,8 @@ from mien.core.report import FaceReport, PhotoReport
 from mien.embedding.calibration import Calibration
 from mien.gallery.people import People
 from mien.pipeline.analyze import Analyzer
+from mien.pipeline.index.seen import looks
 
-ASKED = frozenset({"box", "embedding"})
 DEFAULT_FPIR = 0.01
 
 
@@ -45,7 +45,8 @@ def identify_many(
 
     among: only these people (1:N over a part of the gallery), or None for all.
     """
-    for report in analyzer.analyze_many(sources, ASKED):
+    for look in looks(analyzer, sources, digests=False):
+        report = look.report
         if report.error is not None:
             yield PhotoIdentification(report.source, (), report.error)
             continue
