@@ -11,8 +11,21 @@ import pytest
 
 from mien.core.errors import InputError, MienError, NoFaceFound
 from mien.core.types import Embedding
+from mien.evaluation.metrics.verification import Scores
+from mien.evaluation.pages.frame import Run
+from mien.evaluation.pages.verification import verification_page
 from mien.evaluation.protocols.pairs import Pair, PairList, collect_pairs
-from mien.evaluation.verification import cosine_scores, evaluate_verification, one_by_one, score_pairs
+from mien.evaluation.protocols.people import pairs_of_people
+from mien.evaluation.verification import (
+    Indices,
+    cosine_scores,
+    evaluate_verification,
+    hold_out,
+    one_by_one,
+    score_pairs,
+)
+from mien.page.html import page_html
+from mien.page.picture import embed
 
 
 def pairs_of(people: int = 40, folds: int = 10) -> PairList:
@@ -124,3 +137,38 @@ def test_scores_a_million_pairs_in_pieces() -> None:
     scores = score_pairs(pairs, embeddings, cosine_scores)
     np.testing.assert_allclose(scores[pairs.same], 1, atol=1e-6)
     assert scores.shape == (1_000_000,)
+
+
+def test_the_threshold_of_other_folds_is_judged_on_pairs_it_has_not_seen() -> None:
+    rng = np.random.default_rng(0)
+    people = {f"{i}": [Path(f"{i}/{j}") for j in range(4)] for i in range(40)}
+    pairs = pairs_of_people(people, folds=4)
+    scores = np.where(pairs.same, rng.normal(2, 1, len(pairs)), rng.normal(0, 1, len(pairs)))
+    held = hold_out(scores, pairs, 0.01)
+    assert held.supported
+    assert held.fmr_seen == pytest.approx(0.01, abs=0.006)
+    # The normal quantile at 1 % is 2.326; genuine scores lie around 2.
+    assert held.tmr == pytest.approx(0.37, abs=0.1)
+
+
+def test_accuracy_of_all_pairs_of_a_folder_weighs_both_kinds_alike() -> None:
+    people = {f"{i}": [Path(f"{i}/a"), Path(f"{i}/b")] for i in range(40)}
+    pairs = pairs_of_people(people, folds=4)
+
+    def coin(things: Sequence[Embedding], first: Indices, second: Indices) -> Scores:
+        return np.random.default_rng(0).random(len(first))
+
+    report = evaluate_verification(pairs, embed_well, coin, balance=True)
+    assert report.to_dict()["accuracy_pairs"] == 80
+    assert 0.3 < report.accuracy.mean < 0.7  # guessing is not made good by the many impostors
+
+
+def test_the_page_shows_curves_the_hardest_pairs_and_the_failures() -> None:
+    pairs = pairs_of()
+    report = evaluate_verification(pairs, embed_some, cosine_scores)
+    grey = embed(np.full((8, 8, 3), 99, np.uint8), "a face")
+    html = page_html(verification_page(report, pairs, lambda path: grey, Run("mien …", {}, "0")))
+    assert html.count("<svg") >= 3
+    assert html.count('class="comparison') >= 12
+    assert "no face; use another picture" in html
+    assert "takes 10,000 impostor pairs" in html

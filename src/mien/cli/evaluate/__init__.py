@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from mien.cli.evaluate import geometry, verification
+from mien.cli.evaluate import (
+    geometry,
+    identification,
+    verification,
+)
 
 app = typer.Typer(name="evaluate", help="Measure mien on your own pictures.", no_args_is_help=True)
 app.command("verification")(verification.verification)
+app.command("identification")(identification.identification)
 app.command("geometry")(geometry.geometry)
 
 

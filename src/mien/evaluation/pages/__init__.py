@@ -1,0 +1,1 @@
+"""Reports as HTML pages that hold everything they show: one file a protocol."""
