@@ -103,7 +103,61 @@ class Files:
     items: Sequence[tuple[str, str]]
 
 
-Block = Text | Note | Facts | Table | Pictures | Comparisons | Commands | Files
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """low, high: what the axis spans; on a logarithmic one values at or below 0 are drawn at its low end.
+
+    percent: values are shares, and the marks say them as percent.
+    """
+
+    label: str
+    low: float
+    high: float
+    log: bool = False
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart, of as many x as y.
+
+    low, high: ends of an interval around each y, drawn as a band (as whiskers on dots); none when empty.
+    kind: "step" keeps each y until the next x; "bars" stand from each x to the next, the last y is not drawn.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    kind: Literal["line", "step", "dots", "bars"] = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Curves over two axes, drawn as SVG.
+
+    alt: what it shows, for readers who do not see it.    ticks: names of places on the x axis, instead of
+        numbers.    mark: (x, label) of a vertical line.
+    """
+
+    alt: str
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    caption: str = ""
+    ticks: Sequence[tuple[float, str]] = ()
+    mark: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Charts side by side where there is room."""
+
+    items: Sequence[Chart]
+
+
+Block = Text | Note | Facts | Table | Pictures | Comparisons | Commands | Files | Charts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from mien.core.errors import InputError
 from mien.page.blocks import (
     Block,
+    Charts,
     Commands,
     Comparison,
     Comparisons,
@@ -25,6 +26,7 @@ from mien.page.blocks import (
     Table,
     Text,
 )
+from mien.page.chart import chart_figure
 from mien.page.elements import Element, clean, element, to_html
 
 SIGNS = {"good": "✓ ", "bad": "✗ ", "note": "", "plain": ""}
@@ -177,6 +179,11 @@ def _comparison(item: Comparison) -> Element:
 @block_html.register
 def _(block: Commands) -> Element:
     return element("pre", element("code", "\n".join(block.lines)), tabindex="0")
+
+
+@block_html.register
+def _(block: Charts) -> Element:
+    return element("div", *map(chart_figure, block.items), class_="charts")
 
 
 @block_html.register
