@@ -1,0 +1,1 @@
+"""Face recognition before deep nets, for comparison: eigenfaces, Fisherfaces, local binary patterns, HOG."""
