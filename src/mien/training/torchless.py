@@ -1,0 +1,18 @@
+"""The one sentence for a machine without PyTorch."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from mien.core.errors import DependencyMissing
+
+NEEDED = ("torch", "safetensors")
+
+
+def require_torch() -> None:
+    """Raise `DependencyMissing` unless all that training needs is installed; imports none of it."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DependencyMissing(
+            f"training needs {' and '.join(missing)}, which is not installed: pip install 'mien[train]'"
+        )
