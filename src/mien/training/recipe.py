@@ -115,8 +115,9 @@ class RegularisePart:
     of losses, L2 of optimisers."""
 
     l1: float = option(0.0, "weight of the sum of absolute weights in the loss", low=0)
-    mix: str = option("none", "mix pictures of a batch and their labels", choices=("none", "mixup", "cutmix"))
-    alpha: float = option(0.2, "of the Beta(alpha, alpha) distribution that shares are drawn from", low=0)
+    mixup: float = option(
+        0.0, "alpha of mixup: pictures of a batch and their labels are mixed; 0: off", low=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
