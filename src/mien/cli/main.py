@@ -14,6 +14,7 @@ from mien.cli import (
     bench,
     calibrate,
     cluster,
+    compress,
     demo,
     doctor,
     enrol,
@@ -53,6 +54,7 @@ app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.add_typer(evaluate.app)
+app.add_typer(compress.app)
 
 
 def _print_version(asked: bool) -> None:

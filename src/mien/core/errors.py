@@ -14,11 +14,12 @@
     │   ├── ModelCorrupt          the bytes are not what the card promises
     │   ├── LicenceRefused        the licence does not allow the use that was declared
     │   └── DependencyMissing     an optional package is not installed
-    └── StoreError                a gallery or another store refused              -> exit 4, HTTP 409
-        ├── StoreCorrupt          bytes are not what was written
-        ├── WrongKey              the key does not open this gallery
-        ├── ModelMismatch         the gallery was enrolled with another network
-        └── ConsentRequired       this gallery takes nobody without a consent record
+    ├── StoreError                a gallery or another store refused              -> exit 4, HTTP 409
+    │   ├── StoreCorrupt          bytes are not what was written
+    │   ├── WrongKey              the key does not open this gallery
+    │   ├── ModelMismatch         the gallery was enrolled with another network
+    │   └── ConsentRequired       this gallery takes nobody without a consent record
+    └── NotAnImprovement          a compressed model is worse than it may be      -> exit 1
 
 Each has a stable ``code`` for programs; the message is one sentence that ends with the cure.
 """
@@ -160,3 +161,10 @@ class ConsentRequired(StoreError):
     """This gallery takes nobody without a consent record."""
 
     code = "consent_required"
+
+
+class NotAnImprovement(MienError):
+    """A compressed model loses more accuracy than it may, or is neither smaller nor faster."""
+
+    code = "not_an_improvement"
+    exit_code = 1

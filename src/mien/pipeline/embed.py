@@ -44,6 +44,15 @@ class FaceEmbedder:
             return answers[0]
         return [self.fusion.fuse(parts) for parts in zip(*answers, strict=True)]
 
+    def crops(self, faces: Sequence[LocatedFace], template: str) -> list[list[AlignedFace]]:
+        """The crops of each face that a network with this alignment template is fed."""
+        return self._crops([self._place(face) for face in faces], template)
+
+    def _crops(
+        self, placed: Sequence[tuple[LocatedFace, Landmarks | None]], template: str
+    ) -> list[list[AlignedFace]]:
+        return [self.views.crops(face, template, mesh) for face, mesh in placed]
+
     def _place(self, face: LocatedFace) -> tuple[LocatedFace, Landmarks | None]:
         mesh = self.landmarker.locate(face) if self.views.landmarks else None
         seen = mesh if mesh is not None and mesh.presence >= MIN_PRESENCE else None
@@ -55,7 +64,7 @@ class FaceEmbedder:
         template = part.network.card.template
         if template is None:
             raise ModelError(f"the card of {part.name} names no alignment template: add one to it")
-        views: list[list[AlignedFace]] = [self.views.crops(face, template, mesh) for face, mesh in placed]
+        views = self._crops(placed, template)
         embeddings = part.embed([crop for crops in views for crop in crops])
         each = len(embeddings) // len(placed)
         return [pool(embeddings[i : i + each]) for i in range(0, len(embeddings), each)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import ModelCorrupt
-from mien.core.modelcard import ModelCard
+from mien.core.modelcard import ModelCard, Precision
 from mien.runtime.engine import Choice, Outputs
 from mien.runtime.machine import cores
 from mien.runtime.onnxwire import free_sizes
@@ -39,9 +39,12 @@ def _installed() -> dict[str, str]:
 
 
 def offers(card: ModelCard) -> list[Choice]:
-    if version() is None or card.format not in ("onnx", "dlib") or "fp32" not in card.precisions:
+    if version() is None or card.format not in ("onnx", "dlib"):
         return []
-    return [*(Choice("onnxruntime", "fp32", name) for name in _gpus()), Choice("onnxruntime", "fp32", "CPU")]
+    # A file in int8 carries its arithmetic in its graph; bf16 is asked of an engine, and this one has none.
+    able: list[Precision] = [precision for precision in card.precisions if precision in ("fp32", "int8")]
+    providers = [*_gpus(), "CPU"]
+    return [Choice("onnxruntime", precision, name) for precision in able for name in providers]
 
 
 def _gpus() -> list[str]:
