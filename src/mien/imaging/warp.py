@@ -44,23 +44,26 @@ def warp_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int], *, antial
     return np.asarray(patch.transform(size[::-1], affine, tuple(rows.ravel()), bilinear))
 
 
-def sample_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
-    """Draw what `warp_affine` draws, each crop pixel as the mean of the four pixels under its quarters.
+def sample_affine(pixels: Pixels, matrix: Matrix, size: tuple[int, int], *, across: int = 2) -> Pixels:
+    """Draw what `warp_affine` draws, each crop pixel as the mean of picture pixels taken at even steps.
 
+    across: steps along each side of a crop pixel; 2 takes the four pixels under its quarters, 1 the one under
+        its middle.
     More than twice as fast, and smoother where the crop shrinks the picture; blocky where it enlarges it,
     which landmark networks do not mind.
     """
     from PIL import Image
 
-    finer = np.asarray(matrix, np.float64) * 2 + [[0, 0, 0.5], [0, 0, 0.5]]
-    inverse, double = invert_affine(finer), (2 * size[0], 2 * size[1])
-    found = _patch(pixels, inverse, double)
+    shift = (across - 1) / 2  # of the crop pixel's centre, counted in steps
+    steps = np.asarray(matrix, np.float64) * across + [[0, 0, shift], [0, 0, shift]]
+    inverse, drawn_size = invert_affine(steps), (across * size[0], across * size[1])
+    found = _patch(pixels, inverse, drawn_size)
     if found is None:
         return np.zeros((*size, 3), np.uint8)
     patch, corner = found
     rows, nearest = _corner_map(inverse, corner), Image.Resampling.NEAREST
-    drawn = patch.transform(double[::-1], Image.Transform.AFFINE, tuple(rows.ravel()), nearest)
-    return np.asarray(drawn.reduce(2))
+    drawn = patch.transform(drawn_size[::-1], Image.Transform.AFFINE, tuple(rows.ravel()), nearest)
+    return np.asarray(drawn.reduce(across) if across > 1 else drawn)
 
 
 def _patch(pixels: Pixels, inverse: Matrix, size: tuple[int, int]) -> tuple[Picture, tuple[int, int]] | None:

@@ -20,6 +20,7 @@ POINTS = 468
 OUTER_EYE_CORNERS = (33, 263)  # picture left, picture right
 Square = tuple[tuple[float, float], float, float]  # centre, side, angle
 
+ENLARGED = 0.7  # crop pixels a picture pixel, above which hardly a picture pixel is left out
 MARGIN = 1.5  # the crop's side over the face's, as the network was trained
 
 
@@ -44,7 +45,9 @@ class FaceMesh:
     def _look(self, face: LocatedFace, square: Square) -> tuple[NDArray[np.float64], float]:
         size = self.network.card.preprocess.side
         matrix = square_to_crop(*square, size)
-        crop = sample_affine(face.image.pixels, matrix, (size, size))
+        # One look is for aligning, which single pixels serve as well unless the crop leaves many of them out.
+        across = 1 if self.looks == 1 and scale_of(matrix) > ENLARGED else 2
+        crop = sample_affine(face.image.pixels, matrix, (size, size), across=across)
         raw, logit = _split(self.network.run(crop[None]))
         # The network counts from the crop's corner, we from the centre of its first pixel.
         flat = move_points(invert_affine(matrix), raw[:, :2] - 0.5)
