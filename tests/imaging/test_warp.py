@@ -9,7 +9,7 @@ from PIL import Image
 from tests.imaging.pictures import plain
 
 from mien.core.errors import InputError, ShapeError
-from mien.imaging.letterbox import frame_size, letterbox, resize
+from mien.imaging.letterbox import frame_size, letterbox, resize, shrink
 from mien.imaging.rotate import quarter_turns, rotate
 from mien.imaging.warp import invert_affine, move_points, sample_affine, warp_affine
 
@@ -76,6 +76,13 @@ def test_agrees_with_opencv(angle: float, scale: float, center: tuple[float, flo
     apart = np.abs(warp_affine(PICTURE, matrix, (112, 112)).astype(int) - expected)
     assert np.percentile(apart, 99) <= 1
     assert apart.max() <= 10  # OpenCV rounds positions to 1/32 pixel: visible at the black border only
+
+
+@pytest.mark.parametrize("across", [1, 3])
+def test_steps_are_taken_evenly_around_a_pixels_middle(across: int) -> None:
+    ramp = np.repeat(np.arange(200, dtype=np.uint8)[None, :, None], 3, axis=2).repeat(100, axis=0)
+    crop = sample_affine(ramp, similarity(0.0, 0.5, (100.0, 50.0), 40), (40, 40), across=across).astype(float)
+    np.testing.assert_allclose(crop[20, :, 0], 100 + 2 * (np.arange(40) - 19.5), atol=1.0)
 
 
 @pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.3, 0.5), (-1.2, 0.8), (2.0, 0.3)])
@@ -175,6 +182,13 @@ def test_resizing_keeps_a_flat_colour_and_the_mean() -> None:
     assert resize(PICTURE, 320, 240) is PICTURE
     with pytest.raises(InputError, match="at least one pixel"):
         resize(PICTURE, 0, 5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (160, 120), (107, 80), (200, 150), (2, 1)])
+def test_shrinking_draws_what_resizing_draws(width: int, height: int) -> None:
+    apart = shrink(PICTURE, width, height).astype(int) - resize(PICTURE, width, height)
+    assert np.abs(apart).mean() < 5
+    assert abs(apart.mean()) < 1
 
 
 @pytest.mark.parametrize(("width", "height"), [(160, 120), (107, 80), (200, 150), (33, 25)])

@@ -76,6 +76,24 @@ def test_the_second_look_is_levelled_by_the_points_of_the_first() -> None:
     assert math.atan2(eyes[1], eyes[0]) == pytest.approx(math.atan2(before[1], before[0]))
 
 
+@pytest.mark.parametrize(("turn", "looks"), [(0.0, 1), (0.3, 2)])
+def test_a_crop_that_was_turned_is_looked_at_again(turn: float, looks: int) -> None:
+    """The eyes of the first look are not level: the keypoints had the head upright, or leaning."""
+
+    class Leans(SeesRamps):
+        seen = 0
+
+        def run(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+            self.seen += 1
+            outputs = super().run(pixels)
+            outputs["b"].reshape(468, 3)[263, 1] += 72 * math.tan(turn) if self.seen == 1 else 0
+            return outputs
+
+    network = Leans()
+    FaceMesh(network, looks=1).locate(face())
+    assert network.seen == looks
+
+
 def test_presence_is_a_probability_even_for_wild_logits() -> None:
     assert FaceMesh(SeesRamps(logit=1e6)).locate(face()).presence == pytest.approx(1)
     assert FaceMesh(SeesRamps(logit=0.0)).locate(face()).presence == pytest.approx(0.5)

@@ -139,6 +139,27 @@ def test_a_picture_decoded_smaller_answers_in_its_own_pixels(astronaut: Image) -
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize(("side", "whole"), [(300, True), (1500, False)])
+def test_a_large_file_is_decoded_as_large_as_its_faces_need(
+    side: int, whole: bool, analyzer: Analyzer, astronaut: Image
+) -> None:
+    scene = Pictures.new("RGB", (1600, 1600), (90, 110, 90))
+    scene.paste(Pictures.fromarray(astronaut.pixels).resize((side, side)), (100, 60))
+    file = jpeg(Image(np.asarray(scene)))
+    picture, (seen,) = analyzer.look(file)
+    assert picture.scale == (1 if whole else 0.5)
+    box = np.asarray(seen.box) / picture.scale
+    np.testing.assert_allclose(
+        box, np.array([178, 63, 268, 176]) * side / 512 + [100, 60] * 2, atol=side / 25
+    )
+    (report,) = analyzer.analyze(file, {"box", "embedding"})
+    (again,) = analyzer.report(analyzer.open(file), frozenset({"box", "embedding"}))
+    assert report.embedding is not None
+    assert again.embedding is not None
+    assert float(report.embedding.vector @ again.embedding.vector) > 0.9
+
+
+@pytest.mark.weights
 def test_a_bad_picture_is_one_row_and_never_the_end(
     analyzer: Analyzer, astronaut: Image, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from mien.core.types import Box, Detection, Image, Points
 from mien.geometry.boxes import nms
 from mien.imaging.letterbox import Letterboxed, frame_size, letterbox
 
+SLACK = 1.25
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
@@ -51,11 +53,13 @@ def look(
 ) -> tuple[Letterboxed, Mapping[str, NDArray[np.float32]]]:
     """Show a network the whole picture.
 
-    long_sides: least and most pixels of the longer side as the network sees it.
+    long_sides: least and most pixels of the longer side as the network sees it; a picture that is hardly
+        larger is shown as it is, since shrinking it costs as much as it saves.
     returns: the picture as it was shown, and the network's outputs.
     """
     longer = max(image.width, image.height)
-    long_side = min(max(longer, long_sides[0]), long_sides[1])
+    long_side = longer if longer <= SLACK * long_sides[1] else long_sides[1]
+    long_side = max(long_side, long_sides[0])
     frame = frame_size(image.width, image.height, long_side, network.card.preprocess.stride)
     # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
     fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)

@@ -20,7 +20,7 @@ from mien.imaging.warp import invert_affine, move_points, warp_affine
 SURE = 0.9
 LEAST_SIDE = 32.0  # pixels; smaller faces are unsure because they are small
 AROUND = 3.0  # side of the cut-out over the face's
-VIEW = 192  # pixels of the cut-out as the detector sees it
+VIEW = 256  # pixels of the cut-out as the detector sees it
 NEAR = 0.2  # of the cut-out: how far from its middle the same face may be found
 GAIN = 0.02  # a turn must beat the first look by this much
 TURNS = tuple(turn * math.pi / 4 for turn in (0, 2, -2, 4, 1, -1, 3, -3))
@@ -45,8 +45,6 @@ class SecondLook:
             seen = self._look(image, face, angle)
             if seen is not None and seen.score > max(best.score, face.score + GAIN):
                 best = seen
-            if angle == 0 and best.score >= SURE:
-                break
         return best
 
     def _look(self, image: Image, face: Detection, angle: float) -> Detection | None:

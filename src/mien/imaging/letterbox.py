@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError
 from mien.core.types import Pixels, Points
 
+MAX_STEPS = 8  # along each side of a new pixel
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Letterboxed:
@@ -42,11 +44,12 @@ def letterbox(pixels: Pixels, width: int, height: int, *, enlarge: bool = True) 
     if not enlarge:
         scale = min(scale, 1.0)
     w, h = min(max(round(wide * scale), 1), width), min(max(round(tall * scale), 1), height)
-    if (w, h) == (width, height):
-        return Letterboxed(resize(pixels, w, h), (w / wide, h / tall))
-    frame = np.zeros((height, width, 3), np.uint8)
-    frame[:h, :w] = resize(pixels, w, h)
-    return Letterboxed(frame, (w / wide, h / tall))
+    fitted = shrink(pixels, w, h) if w <= wide and h <= tall else resize(pixels, w, h)
+    if (w, h) != (width, height):
+        frame = np.zeros((height, width, 3), np.uint8)
+        frame[:h, :w] = fitted
+        fitted = frame
+    return Letterboxed(fitted, (w / wide, h / tall))
 
 
 def frame_size(width: int, height: int, long_side: int, stride: int) -> tuple[int, int]:
@@ -61,6 +64,21 @@ def frame_size(width: int, height: int, long_side: int, stride: int) -> tuple[in
 
 def _whole_strides(size: int, stride: int) -> int:
     return max(-(-size // stride), 1) * stride
+
+
+def shrink(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Make a picture smaller, each new pixel the mean of old ones taken at even steps inside it.
+
+    pixels: (H, W, 3) uint8, at least as large.    returns: (height, width, 3) uint8.
+    Less than half the time of `resize`; about as smooth, since at least two steps are taken along each side.
+    """
+    from PIL import Image
+
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    steps = min(max(round(pixels.shape[1] / width), round(pixels.shape[0] / height), 2), MAX_STEPS)
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(picture.resize((steps * width, steps * height), Image.Resampling.NEAREST).reduce(steps))
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:

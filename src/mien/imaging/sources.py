@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +47,25 @@ def open_picture(
     if isinstance(source, np.ndarray):
         image = from_array(source)
         return Decoded(image, 1.0, image.width, image.height)
-    # Whoever passes a PIL image has imported PIL; in another thread its import may be half done just now.
-    picture = getattr(sys.modules.get("PIL.Image"), "Image", None)
-    if picture is not None and isinstance(source, picture):
+    if _is_pillow(source):
         return from_pillow(source, limits, max_side)
     return decode(read_source(source, limits), limits, formats, max_side=max_side)
+
+
+def _is_pillow(source: object) -> TypeGuard[Picture]:
+    # Whoever passes a PIL image has imported PIL; in another thread its import may be half done just now.
+    picture = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return picture is not None and isinstance(source, picture)
+
+
+def read_once(source: object, limits: Limits = Limits()) -> object:
+    """The bytes of a file, so that it can be opened twice; what is no file comes back as it is.
+
+    raises: as `read_source`.
+    """
+    if isinstance(source, Image | np.ndarray) or _is_pillow(source):
+        return source
+    return read_source(source, limits)
 
 
 def read_source(source: object, limits: Limits = Limits()) -> bytes:

@@ -20,6 +20,7 @@ POINTS = 468
 OUTER_EYE_CORNERS = (33, 263)  # picture left, picture right
 Square = tuple[tuple[float, float], float, float]  # centre, side, angle
 
+TURNED = 0.17  # radians by which a crop may be turned before it needs another look
 ENLARGED = 0.7  # crop pixels a picture pixel, above which hardly a picture pixel is left out
 MARGIN = 1.5  # the crop's side over the face's, as the network was trained
 
@@ -36,9 +37,13 @@ class FaceMesh:
     looks: int = 2
 
     def locate(self, face: LocatedFace) -> Landmarks:
-        points, presence = self._look(face, _square_of_keypoints(face.detection.keypoints))
-        for _ in range(1, self.looks):
-            points, presence = self._look(face, _square_of_points(points))
+        square = _square_of_keypoints(face.detection.keypoints)
+        points, presence = self._look(face, square)
+        better = _square_of_points(points)
+        turned = abs(math.remainder(better[2] - square[2], 2 * math.pi)) > TURNED
+        for _ in range(1, max(self.looks, 2 if turned else 1)):
+            points, presence = self._look(face, better)
+            better = _square_of_points(points)
         irises = self.irises.find(face.image.pixels, points) if self.irises else None
         return Landmarks("mesh468", points, presence, irises)
 

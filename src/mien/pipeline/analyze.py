@@ -18,7 +18,7 @@ from mien.core.report import FINDINGS, FaceReport, PhotoReport
 from mien.core.types import Box, Detection, Image, Landmarks, LocatedFace
 from mien.detection.doubt import MIN_PRESENCE, is_doubtful
 from mien.imaging.decode import Decoded
-from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_source
+from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_once, read_source
 from mien.landmarks.mesh468 import FaceMesh
 from mien.pipeline.build import build_detector, build_embedder, build_landmarker
 from mien.pipeline.config import Config
@@ -27,6 +27,7 @@ from mien.pipeline.networks import Networks, Progress
 from mien.runtime.machine import cores
 
 ANSWERED = frozenset({"box", "keypoints", "landmarks", "pose", "embedding"})
+ENOUGH = 128  # pixels of a face's box from which the mesh's crop needs no more: 192 pixels, 1.5 faces wide
 NOT_YET = "this version of mien has no model for it"
 
 
@@ -91,7 +92,23 @@ class Analyzer:
 
         raises: `ImageError`, InputError, `ModelError`.
         """
-        return self.report(self.open(source), asked_findings(only))
+        return self.describe(*self.look(source), asked_findings(only))
+
+    def look(self, source: object) -> tuple[Decoded, list[Detection]]:
+        """Read a picture as large as its faces need, and find them, best score first.
+
+        Detectors look at a small picture anyway, so a large file is decoded small at first (JPEG decoders do
+        that for little), and at its full size only where a face has fewer pixels than the networks take.
+        raises: `ImageError`, InputError, `ModelError`.
+        """
+        data = read_once(source)
+        side = self.config.profile.long_side
+        picture = open_picture(data, formats=self.config.formats, max_side=side)
+        found = self.find(picture)
+        if picture.scale == 1 or all(min(f.box.width, f.box.height) >= ENOUGH for f in found):
+            return picture, found
+        finer = self.open(data)
+        return finer, [_detection_moved(face, picture, finer) for face in found]
 
     def find(self, picture: Decoded) -> list[Detection]:
         """Find the faces in ``picture.image``, best score first, without those that the mesh denies."""
@@ -161,8 +178,8 @@ class Analyzer:
         finish: Callable[[object, PhotoReport], None] | None,
     ) -> PhotoReport:
         try:
-            picture = self.open(source)
-            report = PhotoReport(name, picture.width, picture.height, self.report(picture, asked))
+            picture, found = self.look(source)
+            report = PhotoReport(name, picture.width, picture.height, self.describe(picture, found, asked))
         except InputError as error:
             return PhotoReport(name, 0, 0, (), error)
         if finish is not None:
@@ -193,6 +210,13 @@ def named_sources(sources: object, formats: Collection[str]) -> Iterator[tuple[s
 def source_name(source: object) -> str:
     """What to call a picture in an error."""
     return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else "the picture"
+
+
+def _detection_moved(face: Detection, old: Decoded, new: Decoded) -> Detection:
+    """The same face in the same picture, decoded larger."""
+    scale = new.scale / old.scale
+    corners = (np.asarray(face.box, np.float64) + 0.5) * scale - 0.5
+    return Detection(Box(*map(float, corners)), face.score, (face.keypoints + 0.5) * scale - 0.5)
 
 
 def _detection_in_original(detection: Detection, picture: Decoded) -> Detection:

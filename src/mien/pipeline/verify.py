@@ -63,7 +63,6 @@ def verify(
 
 
 def _the_face(analyzer: Analyzer, source: object, which: str | None) -> FaceReport:
-    picture = analyzer.open(source)
-    found = analyzer.find(picture)
+    picture, found = analyzer.look(source)
     chosen = select(found, which, picture.image.width, picture.image.height, source_name(source))
     return analyzer.describe(picture, [found[chosen]], ASKED)[0]
