@@ -11,6 +11,7 @@ import pytest
 from tests.gallery.conftest import MASTER, MODEL, near, open_people, someone, unit
 from tests.gallery.test_state_machine import GalleryMachine, run
 
+from mien.core.errors import WrongKey
 from mien.core.people import Enrolment
 from mien.core.types import Embedding
 from mien.gallery.copy import copy
@@ -18,6 +19,7 @@ from mien.gallery.corrections import merge, undo
 from mien.gallery.leave import erase
 from mien.gallery.people import People, found
 from mien.gallery.records import SqliteRecords
+from mien.gallery.rekey import rekey
 from mien.privacy.protect import load_protector
 from mien.privacy.seal import Keyring
 
@@ -29,8 +31,12 @@ def open_server(schema: str) -> People:
     from mien.gallery.postgres import PostgresRecords
 
     records = PostgresRecords(f"{SERVER}?options=-csearch_path%3D{schema},public")
-    sealer = found(records, lambda gallery, new: Keyring(MASTER))
-    return People(records, sealer, load_protector)
+    try:
+        sealer = found(records, lambda gallery, new: Keyring(MASTER))
+        return People(records, sealer, load_protector)
+    except BaseException:
+        records.close()
+        raise
 
 
 @pytest.fixture
@@ -98,6 +104,20 @@ def test_a_gallery_moves_there_and_back(schema: str, tmp_path: Path) -> None:
             assert opened.identify(Embedding(unit(7), MODEL))[0].name == "person 7"
             assert opened.verify() == {"people": 20, "faces": 20, "audit_entries": 22}
             assert undo(opened) == "merge"
+
+
+def test_a_new_key_reaches_the_templates_on_the_server_too(schema: str) -> None:
+    with open_server(schema) as people:
+        list(people.enrol_many(Enrolment(f"person {i}", [someone(i)]) for i in range(50)))
+        before = people.identify(Embedding(near(unit(7), 0.7), MODEL))[0]
+        old = people.records
+        rekey(old, Keyring(MASTER), lambda: Keyring(bytes(32)), load_protector, "tests", 5.0)
+        with pytest.raises(WrongKey):
+            open_server(schema)
+        people = People(old, Keyring(bytes(32)), load_protector)
+        after = people.identify(Embedding(near(unit(7), 0.7), MODEL))[0]
+        assert (after.name, after.similarity) == (before.name, pytest.approx(before.similarity, abs=1e-5))
+        assert people.verify()["audit_entries"] == 51
 
 
 class PostgresMachine(GalleryMachine):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import StoreCorrupt, WrongKey
-from mien.privacy.keys import destroy_key_file, master_key, write_key_file
+from mien.privacy.keys import adopt_staged_key, destroy_key_file, master_key, new_master_key, staged_keys
 from mien.privacy.seal import Keyring, derive
 
 GALLERY = bytes(16)
@@ -91,11 +91,35 @@ def test_refuses_keys_of_another_shape(text: str) -> None:
             master_key(GALLERY, True, {"MIEN_GALLERY_KEY": text})
 
 
-def test_a_replaced_key_is_read_back_and_a_destroyed_one_is_gone(tmp_path: Path) -> None:
+def test_a_staged_key_replaces_the_key_file_in_one_step(tmp_path: Path) -> None:
     environment = {"MIEN_KEYS": str(tmp_path)}
-    master_key(GALLERY, True, environment)
-    write_key_file(GALLERY, bytes([7]) * 32, environment)
-    assert master_key(GALLERY, False, environment) == bytes([7]) * 32
+    old = master_key(GALLERY, True, environment)
+    assert staged_keys(GALLERY, environment) == []
+    new_master_key(GALLERY, environment)  # broken off
+    (tmp_path / f"{GALLERY.hex()}.half.staged").write_text("ab")
+    new, in_file = new_master_key(GALLERY, environment)
+    assert in_file
+    assert new != old
+    assert staged_keys(GALLERY, environment) == [new]
+    assert master_key(GALLERY, False, environment) == old
+    adopt_staged_key(GALLERY, new, environment)
+    adopt_staged_key(GALLERY, new, environment)
+    assert master_key(GALLERY, False, environment) == new
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600]
     assert destroy_key_file(GALLERY, environment)
     assert not destroy_key_file(GALLERY, environment)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_key_from_the_environment_is_not_written_to_a_file(tmp_path: Path) -> None:
+    environment = {"MIEN_KEYS": str(tmp_path), "MIEN_GALLERY_KEY": "ab" * 32}
+    with pytest.raises(WrongKey, match="MIEN_GALLERY_NEW_KEY"):
+        new_master_key(GALLERY, environment)
+    assert new_master_key(GALLERY, {**environment, "MIEN_GALLERY_NEW_KEY": "cd" * 32}) == (
+        bytes([0xCD]) * 32,
+        False,
+    )
+    phrase = {"MIEN_GALLERY_PASSPHRASE": "correct horse"}
+    renewed = new_master_key(GALLERY, {**environment, "MIEN_GALLERY_NEW_PASSPHRASE": "correct horse"})
+    assert renewed == (master_key(GALLERY, False, phrase), False)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""`mien gallery …`: move a whole gallery."""
+"""`mien gallery …`: move a whole gallery, or give it another key."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import options
+from mien.cli import gallery_options, options
 from mien.cli.output import emit, say
 
-app = typer.Typer(name="gallery", help="Move a whole gallery between stores.", no_args_is_help=True)
+app = typer.Typer(name="gallery", help="Move a whole gallery, or give it another key.", no_args_is_help=True)
 
 
 @app.callback()
 def gallery() -> None:
-    """Move a whole gallery between stores."""
+    """Move a whole gallery, or give it another key."""
 
 
 @app.command()
@@ -40,3 +40,19 @@ def copy(
         emit({"people": people, "faces": faces})
     else:
         say(f"{people:,} people with {faces:,} photos copied")
+
+
+@app.command()
+def rekey(where: gallery_options.Where = None, as_json: options.Json = False) -> None:
+    """Seal everything again under a new key, and destroy the old one.
+
+    The new key is MIEN_GALLERY_NEW_KEY, or made of MIEN_GALLERY_NEW_PASSPHRASE, or a random one in the key
+    file. Killed at any point, the gallery still opens. Backups made before need the old key.
+    """
+    from mien.pipeline.stores import gallery_uri, rekey_gallery
+
+    done = rekey_gallery(gallery_uri(where))
+    if as_json:
+        emit({"people": done.people, "faces": done.faces})
+    else:
+        say(f"{done.people:,} people with {done.faces:,} photos are sealed with the new key")

@@ -64,6 +64,12 @@ class Sealer(Protocol):
     def tag(self, purpose: str, value: bytes) -> bytes:
         """A keyed 16-byte fingerprint, so that equal values can be found without being stored."""
 
+    def tag_key(self, purpose: str) -> bytes:
+        """The key of `tag`, to be kept sealed when the gallery gets another one."""
+
+    def tag_with(self, key: bytes, value: bytes) -> bytes:
+        """`tag` with a key that `tag_key` gave."""
+
 
 class Protector(Protocol):
     """Turns embeddings into revocable templates and compares those."""

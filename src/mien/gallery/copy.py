@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from mien.core.errors import StoreError
 from mien.gallery.rows import Records
+from mien.gallery.search import SERVED, SERVED_MODELS
 
-_OWN = ("gallery", "key_check", "protection", "index_key", "policy", "audit_head", "revision")
+# What each store knows for itself: which revision its own index has seen.
+_ITS_OWN = (SERVED, SERVED_MODELS)
 _PAGE = 500
 
 
@@ -19,9 +21,9 @@ def copy(source: Records, target: Records) -> tuple[int, int]:
     if target.get_meta("gallery") is not None:
         raise StoreError("the target holds a gallery already: name an empty folder, schema or collection")
     with target.filling():
-        for name in (*_OWN, *(f"calibration {model}" for model in source.models())):
+        for name in source.metas():
             value = source.get_meta(name)
-            if value is not None:
+            if value is not None and name not in _ITS_OWN:
                 target.put_meta(name, value)
         after = 0
         while people := source.people_after(after, _PAGE):

@@ -16,6 +16,7 @@ from mien.core.errors import StoreError, UnknownPerson
 from mien.core.people import Person, person_code
 from mien.gallery.people import People, clean_name
 from mien.gallery.rows import EditRow, FaceRow, LinkRow, PersonRow
+from mien.gallery.vault import edit_name
 
 
 def rename(people: People, who: str | int, name: str) -> Person:
@@ -104,7 +105,7 @@ def undo(people: People) -> str:
         edit = next((edit for edit in people.records.edits() if not edit.undone), None)
         if edit is None:
             raise StoreError("there is no correction to undo: `mien people erase` takes back enrolments")
-        payload = people.vault.open_own(edit.sealed, f"edit {edit.id} {edit.kind}")
+        payload = people.vault.open_own(edit.sealed, edit_name(edit.id, edit.kind))
         match edit.kind:
             case "rename":
                 row = people.row(int(np.frombuffer(edit.people, dtype="<i8")[0]))
@@ -211,7 +212,7 @@ def _apart(people: People, a: int, b: int) -> int | None:
 def _note(people: People, kind: str, involved: Sequence[int], payload: dict[str, Any]) -> None:
     now = people.clock()
     id = people.ids.next(now)
-    sealed = people.vault.seal_own(payload, f"edit {id} {kind}")
+    sealed = people.vault.seal_own(payload, edit_name(id, kind))
     packed = np.array(involved, dtype="<i8").tobytes()
     people.records.put_edit(EditRow(id, int(now), kind, packed, sealed, 0))
     people.log(now, [(kind, person, {}) for person in involved])

@@ -236,6 +236,9 @@ class JournaledRecords:
         pieces[0] = len(pieces).to_bytes(2, "little") + pieces[0]
         self._stage(META, [MetaRow(f"{name}/{i}", piece) for i, piece in enumerate(pieces)])
 
+    def metas(self) -> list[str]:
+        return sorted({row.name.rpartition("/")[0] for row in self._find(META)})
+
     def revision(self) -> int:
         return int.from_bytes(self.get_meta("revision") or b"", "little")
 
@@ -322,6 +325,9 @@ class JournaledRecords:
         return self._page(AUDIT, seq, limit)
 
     def put_audit(self, rows: Iterable[AuditRow]) -> None:
+        self._stage(AUDIT, rows)
+
+    def replace_macs(self, rows: Iterable[AuditRow]) -> None:
         self._stage(AUDIT, rows)
 
     def count(self) -> tuple[int, int]:

@@ -34,7 +34,8 @@ from mien.gallery.search import INDEX_KEY, Search, new_index_key, pool_faces, st
 from mien.gallery.templates import advise, similarities
 from mien.gallery.vault import OpenFace, Vault, normal_name
 
-GROUP = 1000
+GROUP = 5000
+PHOTO_KEYS = "photo_keys"
 LONGEST_NAME = 200
 # One face of one photo, embedded twice: engines and batch sizes move the cosine by less than this.
 SAME_PIXELS = 0.98
@@ -59,13 +60,12 @@ class People:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.records = records
-        self.vault = Vault(sealer, gallery_id(records))
+        self.vault = open_vault(records, sealer)
         self.actor = actor
         self.clock = clock
         self.ids = IdSource()
         self._load_protector = load_protector
         self._protectors: dict[str, Protector] = {}
-        self._check_key()
         self.search = Search(records, self.vault, folder)
         self._touched: dict[int, int] = {}
 
@@ -326,12 +326,6 @@ class People:
             raise StoreCorrupt(f"the gallery lost its record {name!r}: restore it from a backup")
         return value
 
-    def _check_key(self) -> None:
-        try:
-            self.vault.open_own(self._meta("key_check"), "key_check")
-        except StoreCorrupt as error:
-            raise WrongKey("this key does not open this gallery: give the one it was made with") from error
-
 
 def gallery_id(records: Records) -> bytes:
     """The store's 16-byte id, or `StoreCorrupt` when it is not a gallery yet."""
@@ -339,6 +333,25 @@ def gallery_id(records: Records) -> bytes:
     if value is None:
         raise StoreCorrupt("this store holds no gallery: open it with create")
     return value
+
+
+def open_vault(records: Records, sealer: Sealer) -> Vault:
+    """The vault of the gallery in a store; another gallery's key is `WrongKey`."""
+    vault = Vault(sealer, gallery_id(records))
+    check, photo_keys = records.get_meta("key_check"), records.get_meta(PHOTO_KEYS)
+    if check is None:
+        raise StoreCorrupt("the gallery lost its key check: restore it from a backup")
+    try:
+        vault.open_own(check, "key_check")
+    except StoreCorrupt as error:
+        raise WrongKey("this key does not open this gallery: give the one it was made with") from error
+    keys = [] if photo_keys is None else vault.open_own(photo_keys, PHOTO_KEYS)
+    return Vault(sealer, vault.gallery, tuple(map(bytes.fromhex, keys)))
+
+
+def new_seed() -> str:
+    """The secret of a gallery's template protection, in hex."""
+    return os.urandom(32).hex()
 
 
 def found(
@@ -360,7 +373,7 @@ def found(
         vault = Vault(sealer, id)
         records.put_meta("gallery", id)
         records.put_meta("key_check", vault.seal_own("mien", "key_check"))
-        records.put_meta("protection", vault.seal_own([protection, os.urandom(32).hex()], "protection"))
+        records.put_meta("protection", vault.seal_own([protection, new_seed()], "protection"))
         records.put_meta(INDEX_KEY, new_index_key(vault))
     return sealer
 
@@ -383,7 +396,9 @@ def _checked(enrolment: Enrolment, consent_needed: bool) -> Enrolment:
 
 def clean_name(name: str) -> str:
     """A name as it is shown: no control characters, single spaces, at most 200 characters."""
-    shown = " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
+    if not name.isprintable():
+        name = "".join(c for c in name if c.isprintable() or c.isspace())
+    shown = " ".join(name.split())
     if not shown or not normal_name(shown):
         raise InputError("a name needs at least one visible character: give another")
     if len(shown) > LONGEST_NAME:

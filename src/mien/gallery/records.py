@@ -27,6 +27,10 @@ APPLICATION_ID = 0x4D49454E  # "MIEN"
 DATABASE = "gallery.db"
 LOCK = "write.lock"
 LOCK_SECONDS = 60.0
+# A bulk of this many rows touches most pages of the two indexes over fingerprints: with room for them in
+# memory, and a log that takes several transactions, each page is written once a checkpoint, not once a group.
+BULK_ROWS = 4_000
+_CACHE_KIB, _CHECKPOINT_PAGES = (16_384, 65_536), (4_000, 40_000)  # (usual, in a bulk)
 _TYPES = {"blob": "BLOB", "int": "INTEGER", "real": "REAL"}
 
 
@@ -66,10 +70,17 @@ class SqliteRecords(SqlRecords):
             "foreign_keys = ON",
             "trusted_schema = OFF",
             "cell_size_check = ON",
-            "cache_size = -16384",
-            "wal_autocheckpoint = 4000",
         ):
             self._db.execute(f"PRAGMA {setting}")
+        self._bulk = True
+        self._expect(bulk=False)
+
+    def _expect(self, bulk: bool) -> None:
+        """Make room for large transactions, or give it back."""
+        if bulk != self._bulk:
+            self._bulk = bulk
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB[bulk]}")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES[bulk]}")
 
     def _migrate(self) -> None:
         version, owner = self._pragma("user_version"), self._pragma("application_id")
@@ -112,11 +123,12 @@ class SqliteRecords(SqlRecords):
     @contextmanager
     def writing(self) -> Iterator[None]:
         with self._thread, _named_errors(), _locked(self.folder / LOCK), self._transaction():
-            self._writing = True
+            self._writing, before = True, self._db.total_changes()
             try:
                 yield
             finally:
                 self._writing = False
+            self._expect(bulk=self._db.total_changes() - before > BULK_ROWS)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._thread:

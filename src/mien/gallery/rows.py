@@ -88,6 +88,9 @@ class Records(Protocol):
 
     def get_meta(self, name: str) -> bytes | None: ...
     def put_meta(self, name: str, value: bytes) -> None: ...
+    def metas(self) -> list[str]:
+        """The names of all values."""
+
     def revision(self) -> int:
         """Grows with every change that search must learn of."""
 
@@ -126,6 +129,9 @@ class Records(Protocol):
     def drop_edits(self, ids: Sequence[int]) -> None: ...
     def audit_after(self, seq: int, limit: int) -> list[AuditRow]: ...
     def put_audit(self, rows: Iterable[AuditRow]) -> None: ...
+    def replace_macs(self, rows: Iterable[AuditRow]) -> None:
+        """Give entries that are here other MACs: for a new key."""
+
     def count(self) -> tuple[int, int]:
         """How many people (merged ones not counted) and faces."""
 

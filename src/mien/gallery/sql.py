@@ -42,6 +42,9 @@ class SqlRecords(ABC):
             (name, value),
         )
 
+    def metas(self) -> list[str]:
+        return [str(row[0]) for row in self.run("SELECT name FROM meta ORDER BY name")]
+
     def revision(self) -> int:
         return int.from_bytes(self.get_meta("revision") or b"", "little")
 
@@ -157,6 +160,9 @@ class SqlRecords(ABC):
             "INSERT INTO audit (seq, at, actor, action, subject, detail, mac) VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+
+    def replace_macs(self, rows: Iterable[AuditRow]) -> None:
+        self.run_many("UPDATE audit SET mac = ? WHERE seq = ?", ((row.mac, row.seq) for row in rows))
 
     def count(self) -> tuple[int, int]:
         people = self.run("SELECT count(*) FROM people WHERE merged IS NULL")[0][0]

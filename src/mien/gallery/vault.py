@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from mien.core.people import Consent, Person, Sample, StoredFace
 from mien.core.protocols import Sealer
+from mien.core.types import Embedding
 from mien.gallery.rows import FaceRow, PersonRow
 
 _HEADER = struct.Struct("<BfI")  # layout version, quality, length of the JSON that follows
 _BITS, _FLOATS = 1, 2
+_NOTHING = np.zeros(1, dtype=np.float32)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +35,14 @@ class Vault:
     """Seals and opens rows of one gallery.
 
     gallery: 16 bytes, part of what every record is bound to, so no record can move between galleries.
+    photo_keys: of the keys that the gallery had before, oldest first. Pictures are not stored, so a new key
+        takes fingerprints of their old fingerprints.
     """
 
-    def __init__(self, sealer: Sealer, gallery: bytes) -> None:
+    def __init__(self, sealer: Sealer, gallery: bytes, photo_keys: tuple[bytes, ...] = ()) -> None:
         self.sealer = sealer
         self.gallery = gallery
+        self.photo_keys = photo_keys
         self._prefix = b"mien/1" + gallery
 
     def name_tag(self, name: str) -> bytes:
@@ -44,6 +50,8 @@ class Vault:
         return self.sealer.tag("name", normal_name(name).encode())
 
     def photo_tag(self, photo: bytes) -> bytes:
+        for key in self.photo_keys:
+            photo = self.sealer.tag_with(key, photo)
         return self.sealer.tag("photo", photo)
 
     def new_key(self, person: int) -> tuple[bytes, bytes]:
@@ -86,6 +94,13 @@ class Vault:
         face = StoredFace(row.id, row.person, row.model, facts["source"], quality, box)
         return OpenFace(face, row.photo, template)
 
+    def seal_open_face(self, face: OpenFace, template: NDArray[np.generic], key: bytes) -> FaceRow:
+        """A face that another key sealed, with the template and the fingerprint of this one."""
+        stored = face.face
+        sample = Sample(Embedding(_NOTHING, stored.model), stored.quality, None, stored.source, stored.box)
+        photo = self.sealer.tag("photo", face.photo)
+        return self.seal_face(stored.id, stored.person, sample, template, photo, key)
+
     def move_face(self, row: FaceRow, key: bytes, person: int, new_key: bytes) -> FaceRow:
         """The same face under another person."""
         plain = self.sealer.open(row.sealed, self._face(row), key)
@@ -107,6 +122,11 @@ class Vault:
         return self._prefix + what + struct.pack(f"<{len(place)}q", *place)
 
 
+def edit_name(id: int, kind: str) -> str:
+    """What a correction's sealed payload is bound to."""
+    return f"edit {id} {kind}"
+
+
 def normal_name(name: str) -> str:
     """How names are compared.
 
@@ -117,4 +137,4 @@ def normal_name(name: str) -> str:
 
 
 def _dump(facts: Any) -> bytes:
-    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(facts).encode()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import platformdirs
 
 from mien.core.errors import InputError, StoreError
-from mien.gallery.people import People, found
+from mien.gallery.people import People, found, gallery_id
+from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records
-from mien.privacy.keys import master_key
+from mien.privacy.keys import (
+    adopt_staged_key,
+    destroy_key_file,
+    master_key,
+    new_master_key,
+    staged_keys,
+)
 from mien.privacy.protect import load_protector
 from mien.privacy.seal import Keyring
 
@@ -32,12 +40,55 @@ def open_people(
     """
     records, folder = open_records(uri, create)
     try:
-        sealer = found(records, lambda gallery, new: Keyring(master_key(gallery, create=new)), protection)
-        actor = actor or os.environ.get("MIEN_ACTOR") or _user()
-        return People(records, sealer, load_protector, folder, actor)
+        sealer = found(records, lambda gallery, new: _keyring(records, gallery, new), protection)
+        return People(records, sealer, load_protector, folder, actor or _actor())
     except BaseException:
         records.close()
         raise
+
+
+def rekey_gallery(uri: str, actor: str | None = None) -> Rekeyed:
+    """Give a gallery another key: ``MIEN_GALLERY_NEW_KEY``, ``MIEN_GALLERY_NEW_PASSPHRASE``, or a random one
+    in its key file. Killed at any point, the gallery opens with the key that is in force.
+
+    raises: `WrongKey`, `StoreCorrupt`, `StoreError`; the old key is then still in force.
+    """
+    records, folder = open_records(uri, create=False)
+    try:
+        gallery = gallery_id(records)
+        old = _keyring(records, gallery, new=False)
+        made: list[tuple[bytes, bool]] = []
+
+        def make_new() -> Keyring:
+            made.append(new_master_key(gallery))
+            return Keyring(made[0][0])
+
+        done = rekey(records, old, make_new, load_protector, actor or _actor(), time.time())
+        key, in_file = made[0]
+        if in_file:
+            adopt_staged_key(gallery, key)
+        else:
+            destroy_key_file(gallery)
+        people = People(records, Keyring(key), load_protector, folder)
+    except BaseException:
+        records.close()
+        raise
+    # A server's index learns the templates under their new secret; an embedded one is made anew.
+    people.close()
+    return done
+
+
+def _keyring(records: Records, gallery: bytes, new: bool) -> Keyring:
+    """The key in force: the staged one where a change of keys was broken off after it was carried out."""
+    for key in [] if new else staged_keys(gallery):
+        if opens(records, Keyring(key)):
+            adopt_staged_key(gallery, key)
+            return Keyring(key)
+    return Keyring(master_key(gallery, create=new))
+
+
+def _actor() -> str:
+    return os.environ.get("MIEN_ACTOR") or _user()
 
 
 def open_records(uri: str, create: bool) -> tuple[Records, Path | None]:

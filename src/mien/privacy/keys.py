@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -76,17 +77,57 @@ def destroy_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ
     return True
 
 
-def write_key_file(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> Path:
-    """Replace the key file in one step; the old one is intact until the new one is on disk."""
-    path = keys_folder(environment) / f"{gallery.hex()}.key"
+def new_master_key(gallery: bytes, environment: Mapping[str, str] = os.environ) -> tuple[bytes, bool]:
+    """The key that a gallery shall get: (key, whether it is a key file's).
+
+    ``MIEN_GALLERY_NEW_KEY`` or ``MIEN_GALLERY_NEW_PASSPHRASE`` names it; without them a random one is staged
+    beside the key file, where it waits for `adopt_staged_key`. Call it while nobody else can change the key.
+    """
+    fresh = {name: environment.get(f"MIEN_GALLERY_NEW_{name}") for name in ("KEY", "PASSPHRASE")}
+    if any(fresh.values()):
+        renamed = {f"MIEN_GALLERY_{name}": text for name, text in fresh.items() if text}
+        return master_key(gallery, False, renamed), False
+    if environment.get("MIEN_GALLERY_KEY") or environment.get("MIEN_GALLERY_PASSPHRASE"):
+        raise WrongKey(
+            "this gallery's key comes from the environment: give the new one as MIEN_GALLERY_NEW_KEY or "
+            "MIEN_GALLERY_NEW_PASSPHRASE"
+        )
+    for left in _all_staged(gallery, environment):
+        left.unlink(missing_ok=True)
+    key = os.urandom(KEY_BYTES)
+    path = _staged(gallery, key, environment)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.parent.chmod(0o700)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    _write_private(fresh, key)
-    os.replace(fresh, path)
+    _write_private(path, key)
     _sync_folder(path.parent)
-    return path
+    return key, True
+
+
+def staged_keys(gallery: bytes, environment: Mapping[str, str] = os.environ) -> list[bytes]:
+    """Keys of changes that began; the one that opens the gallery, if any, is in force."""
+    found = []
+    for path in _all_staged(gallery, environment):
+        # One that is half written was never in force, one that is gone is the key file now.
+        with contextlib.suppress(OSError, WrongKey):
+            found.append(parse_key(path.read_text(encoding="ascii")))
+    return found
+
+
+def adopt_staged_key(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> None:
+    """This staged key becomes the gallery's key file in one step; another process may have done it."""
+    # Its name holds the key's digest: a change that another process stages meanwhile is another file.
+    path = _staged(gallery, key, environment)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, path.with_name(f"{gallery.hex()}.key"))
+        _sync_folder(path.parent)
+
+
+def _staged(gallery: bytes, key: bytes, environment: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(b"mien staged key" + key).hexdigest()[:16]
+    return keys_folder(environment) / f"{gallery.hex()}.{digest}.staged"
+
+
+def _all_staged(gallery: bytes, environment: Mapping[str, str]) -> list[Path]:
+    return sorted(keys_folder(environment).glob(f"{gallery.hex()}.*.staged"))
 
 
 def _make_key_file(path: Path) -> bytes:

@@ -38,8 +38,8 @@ class Keyring:
         self._tags: dict[str, bytes] = {}
 
     def new_key(self, about: bytes) -> tuple[bytes, bytes]:
-        key = os.urandom(KEY_BYTES)
-        nonce = os.urandom(NONCE_BYTES)
+        fresh = os.urandom(KEY_BYTES + NONCE_BYTES)
+        key, nonce = fresh[:KEY_BYTES], fresh[KEY_BYTES:]
         return key, nonce + self._wrap.encrypt(nonce, key, about)
 
     def unwrap(self, wrapped: bytes, about: bytes) -> bytes:
@@ -53,9 +53,15 @@ class Keyring:
         return _open(self._own if key is None else AESGCM(key), sealed, about)
 
     def tag(self, purpose: str, value: bytes) -> bytes:
+        return self.tag_with(self.tag_key(purpose), value)
+
+    def tag_key(self, purpose: str) -> bytes:
         key = self._tags.get(purpose)
         if key is None:
             key = self._tags.setdefault(purpose, derive(self._master, b"tag:" + purpose.encode()))
+        return key
+
+    def tag_with(self, key: bytes, value: bytes) -> bytes:
         return hmac.digest(key, value, "sha256")[:TAG_BYTES]
 
 
