@@ -116,7 +116,8 @@ def test_a_new_key_reaches_the_templates_on_the_server_too(schema: str) -> None:
             open_server(schema)
         people = People(old, Keyring(bytes(32)), load_protector)
         after = people.identify(Embedding(near(unit(7), 0.7), MODEL))[0]
-        assert (after.name, after.similarity) == (before.name, pytest.approx(before.similarity, abs=1e-5))
+        assert after.name == before.name
+        assert after.similarity == pytest.approx(before.similarity, abs=1e-5)
         assert people.verify()["audit_entries"] == 51
 
 

@@ -83,10 +83,12 @@ def new_master_key(gallery: bytes, environment: Mapping[str, str] = os.environ) 
     ``MIEN_GALLERY_NEW_KEY`` or ``MIEN_GALLERY_NEW_PASSPHRASE`` names it; without them a random one is staged
     beside the key file, where it waits for `adopt_staged_key`. Call it while nobody else can change the key.
     """
-    fresh = {name: environment.get(f"MIEN_GALLERY_NEW_{name}") for name in ("KEY", "PASSPHRASE")}
-    if any(fresh.values()):
-        renamed = {f"MIEN_GALLERY_{name}": text for name, text in fresh.items() if text}
-        return master_key(gallery, False, renamed), False
+    named = {
+        "MIEN_GALLERY_KEY": environment.get("MIEN_GALLERY_NEW_KEY", ""),
+        "MIEN_GALLERY_PASSPHRASE": environment.get("MIEN_GALLERY_NEW_PASSPHRASE", ""),
+    }
+    if any(named.values()):
+        return master_key(gallery, False, named), False
     if environment.get("MIEN_GALLERY_KEY") or environment.get("MIEN_GALLERY_PASSPHRASE"):
         raise WrongKey(
             "this gallery's key comes from the environment: give the new one as MIEN_GALLERY_NEW_KEY or "
