@@ -133,10 +133,13 @@ class Embedding:
 
     vector: (D,) float32 of unit length.
     model: name of the card, or fused cards joined by "+"; vectors of different models are never compared.
+    norm: length of the network's answer before it was made unit, which tells clear faces from blurred ones
+        (`mien.embedding.quality`); None where it is not known.
     """
 
     vector: Vector
     model: str
+    norm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

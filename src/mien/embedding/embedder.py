@@ -33,13 +33,15 @@ class NetworkEmbedder:
             return []
         self._check(faces)
         outputs = self.network.run(np.stack([face.pixels for face in faces]))
-        rows = unit_rows(_only_output(outputs.values(), self.name))
+        answers = _only_output(outputs.values(), self.name)
+        rows = unit_rows(answers)
         if rows.shape[0] != len(faces) or rows.shape[1] != (self.network.card.dimension or rows.shape[1]):
             wanted = (len(faces), self.network.card.dimension)
             raise ModelCorrupt(
                 f"{self.name} answered {rows.shape}, not {wanted}: `mien models verify` checks its file"
             )
-        return [Embedding(row, self.name) for row in rows]
+        lengths = np.linalg.norm(answers.astype(np.float64), axis=1).tolist()
+        return [Embedding(row, self.name, length) for row, length in zip(rows, lengths, strict=True)]
 
     def _check(self, faces: Sequence[AlignedFace]) -> None:
         card = self.network.card

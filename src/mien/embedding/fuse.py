@@ -69,12 +69,12 @@ class Fusion:
         return scales
 
     def fuse(self, embeddings: Sequence[Embedding]) -> Embedding:
-        """Join the parts' embeddings of one face, given in the order of ``parts``."""
+        """Join the parts' embeddings of one face, given in the order of ``parts``; the first's norm stays."""
         if tuple(item.model for item in embeddings) != self.parts:
             got = ", ".join(item.model for item in embeddings) or "nothing"
             raise InputError(f"the fusion {self.name} needs one embedding a part in this order, not {got}")
         scaled = [s * item.vector.astype(np.float64) for s, item in zip(self.scales, embeddings, strict=True)]
-        return Embedding(np.concatenate(scaled).astype(np.float32), self.name)
+        return Embedding(np.concatenate(scaled).astype(np.float32), self.name, embeddings[0].norm)
 
 
 def fusion_of(name: str) -> Fusion:

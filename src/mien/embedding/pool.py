@@ -31,4 +31,6 @@ def pool(embeddings: Sequence[Embedding], weights: NDArray[np.floating] | None =
         raise InputError(f"{len(embeddings)} embeddings need as many weights, not {weights.shape}")
     rows = np.stack([item.vector for item in embeddings]).astype(np.float64)
     share = np.ones(len(rows)) if weights is None else weights
-    return Embedding(unit_rows((share @ rows)[None])[0], models[0])
+    norms = [item.norm for item in embeddings if item.norm is not None]
+    norm = float(np.mean(norms)) if len(norms) == len(embeddings) else None
+    return Embedding(unit_rows((share @ rows)[None])[0], models[0], norm)

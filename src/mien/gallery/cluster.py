@@ -1,36 +1,73 @@
-"""Group faces by person: exact average linkage under constraints, then a second look at the small groups.
+"""Group faces by person: join the two groups that "one person" explains best, until none is.
 
-Average linkage (UPGMA) resists the chains that make DBSCAN join look-alikes. For unit vectors the mean
-similarity of two groups is the dot product of their mean vectors, so no N x N matrix is kept: memory is
-O(N D). All mutual nearest neighbours merge at once, which gives the same tree as one merge at a time because
-the linkage is reducible (Murtagh 1983); it stays so under "never join" constraints.
+Two groups are compared by the likelihood ratio of a Gaussian model of identity (PLDA with spherical
+covariances: Ioffe, "Probabilistic linear discriminant analysis", ECCV 2006). A face is ``x = a z + e``: its
+person's own direction ``z ~ N(0, I / d)``, seen as clearly as its quality ``a`` says, and noise ``e ~ N(0,
+(1 - a^2) I / d)``. With ``S = sum a / (1 - a^2) x`` and ``W = sum a^2 / (1 - a^2)`` over a group, the
+logarithm of its likelihood is ``d / 2 (S.S / (1 + W) - log(1 + W))`` up to a term that every grouping shares.
+So a blurred face weighs little, ten photos say more than one, and a group is its ``S`` and ``W``: memory is
+O(N D). All pairs that are each other's best join at once; which is what one join at a time gave, too, in
+every collection that was measured (docs/gallery.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.int64]
 Pairs = NDArray[np.int64]
-_BLOCK = 1024
-_NEVER = np.float32(-2)
-# Groups up to this size may join a larger one, if no other group comes within the margin.
-SMALL = 3
-MARGIN = 0.05
-# Strangers that one face may expect to meet above the linking threshold, and the false joins of small groups
-# that are expected, as a share of all faces (chosen on wild40 and celeba10k; docs/gallery.md).
-STRANGERS, FALSE_JOINS = 0.5, 0.01
-STRICTEST, LOOSEST = 1e-6, 3e-3
+Floats = NDArray[np.float32]
+_BLOCK = 512
+_NEVER = np.float32(-np.inf)
+# No face is so clear that it settles everything, and none so blurred that it says nothing.
+CLEAREST, DIMMEST, UNKNOWN = 0.92, 0.17, 0.6
+# A join needs this much evidence (nats): more among many groups, where more strangers look alike, and less
+# the more photos a person seems to have. Chosen on wild40, celeba10k and mixtures (docs/gallery.md).
+ALONE, AMONG, COMPANY, LEAST = 6.0, 0.6, 2.5, 1.0
+SURE = 0.5  # in one round only joins with this share of the evidence of the surest
 
-ThresholdAt = Callable[[float], float]
+
+class Strangers(NamedTuple):
+    """Mean and standard deviation of the similarity of two people's faces."""
+
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """sums: (G, D) of the weighted faces.    weight: (G,) their information W.
+
+    length: (G,) sums of the faces' weights.    known: (G,) people who are known, of whom no two are joined.
+    """
+
+    sums: Floats
+    weight: Floats
+    length: Floats
+    known: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def joined(self, labels: Labels) -> _Groups:
+        """labels: (G,) the new group of each, 0, 1, ... without gaps."""
+        order = np.argsort(labels, kind="stable")
+        starts = np.searchsorted(labels[order], np.arange(int(labels.max()) + 1))
+        sums, weight, length = (
+            np.add.reduceat(part[order], starts, axis=0) for part in (self.sums, self.weight, self.length)
+        )
+        return _Groups(sums, weight, length, np.logical_or.reduceat(self.known[order], starts))
 
 
 def cluster(
-    vectors: NDArray[np.float32],
-    threshold_at: ThresholdAt,
+    vectors: Floats,
+    strangers: Strangers,
+    qualities: NDArray[np.floating] | None = None,
     photos: Sequence[object] | None = None,
     people: Labels | None = None,
     apart: Iterable[tuple[int, int]] = (),
@@ -38,8 +75,7 @@ def cluster(
     """Label faces by person: 0, 1, ... in order of first appearance.
 
     vectors: (N, D) unit length.
-    threshold_at: the cosine at a false match rate; the rates follow from the number of faces, because the
-        more strangers there are the more of them look alike.
+    qualities: (N,) 0..1, the cosine that each face may be expected to have with its person's own direction.
     photos: (N,) where each face comes from; two faces of one photo are never one person.
     people: (N,) who is known: faces of one number >= 0 are one person, of two numbers are two; -1 is unknown.
     apart: pairs of rows that are different people.
@@ -47,12 +83,91 @@ def cluster(
     count = len(vectors)
     if count == 0:
         return np.zeros(0, dtype=np.int64)
-    labels, fixed = _start(count, people)
+    clear = np.full(count, UNKNOWN) if qualities is None else np.clip(qualities, DIMMEST, CLEAREST)
+    weight = (clear / (1 - clear**2)).astype(np.float32)
+    faces = _Groups(
+        vectors * weight[:, None], weight * clear.astype(np.float32), weight, np.zeros(count, bool)
+    )
+    labels, known = _start(count, people)
+    groups = faces.joined(labels)
+    groups = _Groups(groups.sums, groups.weight, groups.length, known)
     rows = np.array(list(apart), dtype=np.int64).reshape(-1, 2)
     never = rows if photos is None else np.concatenate([rows, _photo_pairs(photos)])
-    link = threshold_at(float(np.clip(STRANGERS / count, STRICTEST, LOOSEST)))
-    labels, fixed = _link(vectors, labels, fixed, never, link)
-    return _in_order(_attach(vectors, labels, fixed, never, threshold_at))
+    return _in_order(_agglomerate(groups, labels, never, strangers))
+
+
+def evidence(
+    weight: NDArray[np.floating], square: NDArray[np.floating], strangers: Strangers
+) -> NDArray[np.floating]:
+    """Log-likelihood of groups as one person each, in nats.  weight: W.    square: S.S of the centred faces.
+
+    The dimension is the one in which directions of strangers scatter as these embeddings do.
+    """
+    half = 0.5 * ((1 - strangers.mean) / strangers.spread) ** 2
+    return np.asarray(half * (square / (1 + weight) - np.log1p(weight)))
+
+
+def needed(groups: int, faces: int) -> float:
+    """The evidence that a join must have among so many groups of so many faces."""
+    return max(ALONE + AMONG * float(np.log(groups)) - COMPANY * float(np.log(faces / groups)), LEAST)
+
+
+def _agglomerate(groups: _Groups, labels: Labels, never: Pairs, strangers: Strangers) -> Labels:
+    # best: the group that each would rather join, or -1 where it must be looked for
+    best = np.full(len(groups), -1, dtype=np.int64)
+    score = np.full(len(groups), _NEVER, dtype=np.float32)
+    while True:
+        _find_best(groups, best, score, _lift(never, labels), strangers)
+        each = np.arange(len(groups))
+        enough = max(needed(len(groups), len(labels)), SURE * float(score.max()))
+        mutual = (best[best] == each) & (each < best) & (score >= enough)
+        if not mutual.any():
+            return labels
+        target = each.copy()
+        target[best[mutual]] = each[mutual]
+        touched = mutual | (target != each)
+        kept, renamed = np.unique(target, return_inverse=True)
+        labels, groups = renamed[labels], groups.joined(renamed)
+        best, score = np.where(touched[best] | touched, -1, renamed[best])[kept], score[kept]
+
+
+def _find_best(groups: _Groups, best: Labels, score: Floats, never: Pairs, strangers: Strangers) -> None:
+    """Fill in what is unknown in ``best``, and let every other group see the new ones."""
+    settled, stale = best >= 0, np.flatnonzero(best < 0)
+    squares = _centred((groups.sums**2).sum(axis=1), groups.length**2, strangers)
+    alone = evidence(groups.weight, squares, strangers)
+    for start in range(0, len(stale), _BLOCK):
+        rows = stale[start : start + _BLOCK]
+        lengths = groups.length[rows, None] * groups.length
+        across = _centred(groups.sums[rows] @ groups.sums.T, lengths, strangers)
+        together = evidence(
+            groups.weight[rows, None] + groups.weight, squares[rows, None] + squares + 2 * across, strangers
+        )
+        scores = together - alone[rows, None] - alone
+        _forbid(scores, rows, groups.known, never)
+        best[rows] = scores.argmax(axis=1)
+        score[rows] = scores[np.arange(len(rows)), best[rows]]
+        column = scores.argmax(axis=0)
+        value = scores[column, np.arange(len(best))]
+        better = settled & (value > score)
+        best[better], score[better] = rows[column[better]], value[better]
+
+
+def _centred(
+    products: NDArray[np.floating], lengths: NDArray[np.floating], strangers: Strangers
+) -> NDArray[np.floating]:
+    """Inner products without what all faces have in common, so that strangers' are 0 on average."""
+    return np.asarray((products - strangers.mean * lengths) / (1 - strangers.mean))
+
+
+def _forbid(scores: NDArray[np.floating], rows: Labels, known: NDArray[np.bool_], never: Pairs) -> None:
+    """No group joins itself, no known person another one, nobody across ``never``."""
+    scores[np.arange(len(rows)), rows] = _NEVER
+    scores[np.ix_(known[rows], known)] = _NEVER
+    place = np.full(len(known), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    here = place[never[:, 0]] >= 0
+    scores[place[never[here, 0]], never[here, 1]] = _NEVER
 
 
 def _start(count: int, people: Labels | None) -> tuple[Labels, NDArray[np.bool_]]:
@@ -72,122 +187,10 @@ def _photo_pairs(photos: Sequence[object]) -> Pairs:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _link(
-    vectors: NDArray[np.float32], labels: Labels, fixed: NDArray[np.bool_], never: Pairs, threshold: float
-) -> tuple[Labels, NDArray[np.bool_]]:
-    means = _means(vectors, labels)
-    # best: nearest group, or -1 where it must be looked for again
-    best = np.full(len(means), -1, dtype=np.int64)
-    score = np.full(len(means), _NEVER, dtype=np.float32)
-    while True:
-        stale = np.flatnonzero(best < 0)
-        best[stale], score[stale] = _nearest(means, stale, fixed, _lift(never, labels))
-        groups = np.arange(len(means))
-        mutual = (best[best] == groups) & (score >= threshold) & (groups < best)
-        if not mutual.any():
-            return labels, fixed
-        target = groups.copy()
-        target[best[mutual]] = groups[mutual]
-        touched = mutual | (target != groups)
-        kept, renamed = np.unique(target, return_inverse=True)
-        labels, fixed = renamed[labels], np.bincount(renamed, weights=fixed) > 0
-        means = _means(vectors, labels)
-        # A group's nearest stays its nearest unless one of the two was merged: similarities never grow.
-        best, score = np.where(touched[best] | touched, -1, renamed[best])[kept], score[kept]
-
-
-def _attach(
-    vectors: NDArray[np.float32],
-    labels: Labels,
-    fixed: NDArray[np.bool_],
-    never: Pairs,
-    threshold_at: ThresholdAt,
-) -> Labels:
-    """Let small groups join the one group they clearly belong to, surest first, until none does."""
-    while True:
-        sizes = np.bincount(labels)
-        small = np.flatnonzero((sizes <= SMALL) & ~fixed)
-        if len(sizes) < 2 or not len(small):
-            return labels
-        rate = FALSE_JOINS * len(vectors) / (len(small) * len(sizes))
-        threshold = threshold_at(float(np.clip(rate, STRICTEST, LOOSEST)))
-        templates = _means(vectors, labels)
-        templates /= np.maximum(np.linalg.norm(templates, axis=1, keepdims=True), 1e-12)
-        blocked = _lift(never, labels)
-        joins: list[tuple[float, int, int]] = []
-        for start in range(0, len(small), _BLOCK):
-            rows = small[start : start + _BLOCK]
-            scores = _masked(templates, rows, np.zeros(len(sizes), dtype=bool), blocked)
-            # Only equal or larger groups take others in; known people always do.
-            scores[(sizes < sizes[rows, None]) & ~fixed] = _NEVER
-            joins += _clear_winners(scores, rows, threshold)
-        if not joins:
-            return labels
-        labels, fixed = _join(labels, fixed, joins)
-
-
-def _clear_winners(
-    scores: NDArray[np.float32], rows: NDArray[np.int64], threshold: float
-) -> list[tuple[float, int, int]]:
-    """(similarity, group, where it belongs) of those whose best is good enough and unrivalled."""
-    every = np.arange(len(rows))
-    into = scores.argmax(axis=1)
-    best = scores[every, into]
-    scores[every, into] = _NEVER
-    sure = (best >= threshold) & (best - scores.max(axis=1) >= MARGIN)
-    return [(float(best[i]), int(rows[i]), int(into[i])) for i in np.flatnonzero(sure)]
-
-
-def _join(
-    labels: Labels, fixed: NDArray[np.bool_], joins: list[tuple[float, int, int]]
-) -> tuple[Labels, NDArray[np.bool_]]:
-    """Carry out the surest joins; a group takes part in one join a round, so that constraints hold."""
-    target, busy = np.arange(len(fixed)), np.zeros(len(fixed), dtype=bool)
-    for _, source, into in sorted(joins, reverse=True):
-        if not busy[source] and not busy[into]:
-            target[source], busy[source], busy[into] = into, True, True
-    kept, renamed = np.unique(target, return_inverse=True)
-    return renamed[labels], fixed[kept]
-
-
-def _nearest(
-    means: NDArray[np.float32], rows: NDArray[np.int64], fixed: NDArray[np.bool_], never: Pairs
-) -> tuple[Labels, NDArray[np.float32]]:
-    best = np.empty(len(rows), dtype=np.int64)
-    score = np.empty(len(rows), dtype=np.float32)
-    for start in range(0, len(rows), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        scores = _masked(means, rows[part], fixed, never)
-        best[part] = scores.argmax(axis=1)
-        score[part] = scores[np.arange(len(scores)), best[part]]
-    return best, score
-
-
-def _masked(
-    means: NDArray[np.float32], rows: NDArray[np.int64], fixed: NDArray[np.bool_], never: Pairs
-) -> NDArray[np.float32]:
-    """Similarities of these groups with all; -2 with themselves, between known people, across ``never``."""
-    scores: NDArray[np.float32] = means[rows] @ means.T
-    scores[np.arange(len(rows)), rows] = _NEVER
-    scores[np.ix_(fixed[rows], fixed)] = _NEVER
-    place = np.full(len(means), -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    here = place[never[:, 0]] >= 0
-    scores[place[never[here, 0]], never[here, 1]] = _NEVER
-    return scores
-
-
 def _lift(never: Pairs, labels: Labels) -> Pairs:
     """Pairs of rows as pairs of groups, both ways round."""
     groups = np.unique(labels[never].reshape(-1, 2), axis=0)
     return np.concatenate([groups, groups[:, ::-1]])
-
-
-def _means(vectors: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(int(labels.max()) + 1))
-    sums = np.add.reduceat(vectors[order], starts, axis=0)
-    return np.asarray(sums / np.bincount(labels)[:, None], dtype=np.float32)
 
 
 def _in_order(labels: Labels) -> Labels:

@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# A photo counts by its quality and this: nearly as the unnormalised mean of the network's answers counts it,
+# which identified best (python -m benchmarks.recognition); steeper weights lose more than they win.
+EVEN = 0.5
 LEAST_WEIGHT = 0.05
 # Photos of one person agree with their mean at 0.5 to 0.9 (wild40, SFace); far below that is someone else.
 STRANGER_COSINE = 0.25
+# Photos below this agree worst with the person's others (benchmarks/recognition.py: "advice").
+LOW = 0.47
 
 
 def pool(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -19,7 +24,7 @@ def pool(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> NDArra
     One step of a robust M-estimator on the sphere: after the quality-weighted mean, photos that disagree with
     it lose weight in proportion and the mean is taken again.
     """
-    weights = np.maximum(qualities, LEAST_WEIGHT)
+    weights = EVEN + qualities
     centre = _unit(weights @ vectors)
     if len(vectors) > 2:
         centre = _unit((weights * np.maximum(vectors @ centre, LEAST_WEIGHT)) @ vectors)
@@ -28,7 +33,7 @@ def pool(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> NDArra
 
 def pool_bits(codes: NDArray[np.uint8], qualities: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The weighted majority of packed bits: (N, B) -> (B,) uint8; ties go to the better photo."""
-    weights = np.maximum(qualities, LEAST_WEIGHT)
+    weights = EVEN + qualities
     signs = np.unpackbits(codes, axis=1) * 2.0 - 1.0
     votes = weights @ signs + 1e-6 * signs[int(np.argmax(weights))]
     return np.packbits(votes > 0)
@@ -55,7 +60,7 @@ def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list
     """
     if len(vectors) == 1:
         return [
-            "only photo: add two more" if qualities[0] >= 0.5 else "only photo, of low quality: replace it"
+            "only photo: add two more" if qualities[0] >= LOW else "only photo, of low quality: replace it"
         ]
     words = []
     for i in range(len(vectors)):
@@ -63,7 +68,7 @@ def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list
         agreement = float(vectors[i] @ pool(vectors[others], qualities[others]))
         if agreement < STRANGER_COSINE:
             words.append("does not look like the other photos: check who it shows")
-        elif qualities[i] < 0.3 and qualities[i] < float(np.median(qualities[others])):
+        elif qualities[i] < LOW and qualities[i] < float(np.median(qualities[others])):
             words.append("of lower quality than the others: replace it")
         else:
             words.append("")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,15 +15,17 @@ from mien.core.answers import Grouped
 from mien.core.people import Enrolment, Sample
 from mien.core.report import PhotoReport
 from mien.embedding.calibration import Calibration
-from mien.gallery.cluster import cluster
+from mien.gallery.cluster import Strangers, cluster
 from mien.gallery.corrections import apart
 from mien.gallery.people import People
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.enrol import to_sample
+from mien.pipeline.enrol import certainty, to_sample
 from mien.pipeline.index.seen import looks
 
-# A face this unsure or this small says little about who it is; it is left out, not guessed.
-LEAST_QUALITY = 0.15
+# A face this unsure and this small may be none; it is left out, not guessed.
+LEAST_CERTAINTY = 0.15
+# The share of a normal distribution that lies more than one standard deviation above its mean.
+ABOVE_ONE_DEVIATION = 0.158655
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,16 +47,25 @@ def gather(
         found += [
             Found(to_sample(look, number), look.report, number) for number in range(len(look.report.faces))
         ]
-    return [face for face in found if face.sample.quality >= LEAST_QUALITY]
+    return [face for face in found if certainty(face.report.faces[face.number]) >= LEAST_CERTAINTY]
 
 
 def group(found: Sequence[Found], calibration: Calibration) -> list[Grouped]:
     """Group faces without a gallery."""
-    labels = _labels(found, calibration, None, [])
+    vectors = np.array([face.sample.embedding.vector for face in found], dtype=np.float32)
+    qualities = np.array([face.sample.quality for face in found])
+    photos = [face.sample.photo for face in found]
+    labels = cluster(vectors, strangers(calibration), qualities, photos) if found else np.zeros(0, np.int64)
     return [
         Grouped(face.report.source, face.report.faces[face.number].detection.box, int(label))
         for face, label in zip(found, labels, strict=True)
     ]
+
+
+def strangers(calibration: Calibration) -> Strangers:
+    """How alike different people are: the median and one standard deviation above it, read off the curve."""
+    middle = calibration.threshold(0.5)
+    return Strangers(middle, calibration.threshold(ABOVE_ONE_DEVIATION) - middle)
 
 
 def group_into(people: People, found: Sequence[Found], calibration: Calibration) -> list[Grouped]:
@@ -65,24 +77,38 @@ def group_into(people: People, found: Sequence[Found], calibration: Calibration)
     if not found:
         return []
     model = found[0].sample.embedding.model
-    rows, owners, names = _known(people, model)
-    vectors = np.stack([*rows, *(people.protect(model, f.sample.embedding.vector[None])[0] for f in found)])
-    if vectors.dtype == np.uint8:
-        vectors = (np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1) / np.sqrt(8 * vectors.shape[1])
-    photos = [None] * len(rows) + [face.sample.photo for face in found]
-    place = {owner: row for row, owner in enumerate(owners)}
+    stored, names = _stored(people, model)
+    fresh = people.protect(model, np.stack([face.sample.embedding.vector for face in found]))
     before = [people.owner_of(face.sample) for face in found]
-    known = np.array([*owners, *(-1 if o is None or o not in place else o for o in before)], dtype=np.int64)
-    never = [(place[a], place[b]) for a, b in apart(people) if a in place and b in place]
-    labels = cluster(
-        vectors,
-        lambda fmr: calibration.threshold(fmr, extrapolate=True),
-        [photo if photo is not None else row for row, photo in enumerate(photos)],
-        known,
-        never,
+    owners = [*(face.owner for face in stored), *(-1 if o not in names else o for o in before)]
+    row_of = {face.owner: row for row, face in enumerate(stored)}
+    labels = _cluster_protected(
+        np.stack([*(face.template for face in stored), *fresh]),
+        strangers(calibration),
+        np.array([*(face.quality for face in stored), *(face.sample.quality for face in found)]),
+        [*range(len(stored)), *(face.sample.photo for face in found)],
+        np.array(owners, dtype=np.int64),
+        [(row_of[a], row_of[b]) for a, b in apart(people) if a in row_of and b in row_of],
     )
-    owner_of = {int(labels[row]): owner for owner, row in place.items()}
-    return _remember(people, found, labels[len(rows) :], owner_of, names)
+    owner_of = {int(labels[row]): owner for owner, row in row_of.items()}
+    return _remember(people, found, labels[len(stored) :], owner_of, names)
+
+
+def _cluster_protected(
+    templates: np.ndarray, who: Strangers, qualities: np.ndarray, *rest: Any
+) -> np.ndarray:
+    """Cluster templates as the gallery stores them.
+
+    The cosine of sign bits is 2 / pi arcsin of the embeddings' (Charikar 2002), and its own sampling error
+    adds to their scatter.
+    """
+    if templates.dtype != np.uint8:
+        return cluster(templates, who, qualities, *rest)
+    bits = 8 * templates.shape[1]
+    signs = (np.unpackbits(templates, axis=1).astype(np.float32) * 2 - 1) / np.sqrt(np.float32(bits))
+    share = 2 / np.pi
+    seen = Strangers(share * float(np.arcsin(who.mean)), float(np.hypot(share * who.spread, bits**-0.5)))
+    return cluster(signs, seen, qualities * np.sqrt(share), *rest)
 
 
 def _remember(
@@ -113,28 +139,24 @@ def _remember(
     ]
 
 
-def _known(people: People, model: str) -> tuple[list[np.ndarray], list[int], dict[int, str | None]]:
-    """Template, id and name of everybody in the gallery, one row a person."""
-    rows: list[np.ndarray] = []
-    owners: list[int] = []
+class _Stored(NamedTuple):
+    owner: int
+    template: np.ndarray
+    quality: float
+
+
+def _stored(people: People, model: str) -> tuple[list[_Stored], dict[int, str | None]]:
+    """Every face of everybody in the gallery who may be matched, and their names."""
+    faces: list[_Stored] = []
     names: dict[int, str | None] = {}
     for person in people.all():
-        template = people.template(person.id, model)
-        if template is not None and person.withdrawn is None:
-            rows.append(template)
-            owners.append(person.id)
-            names[person.id] = person.name
-    return rows, owners, names
-
-
-def _labels(
-    found: Sequence[Found], calibration: Calibration, known: np.ndarray | None, never: list[tuple[int, int]]
-) -> np.ndarray:
-    if not found:
-        return np.zeros(0, dtype=np.int64)
-    vectors = np.stack([face.sample.embedding.vector for face in found])
-    photos = [face.sample.photo for face in found]
-    return cluster(vectors, lambda fmr: calibration.threshold(fmr, extrapolate=True), photos, known, never)
+        if person.withdrawn is not None:
+            continue
+        for opened in people.open_faces(people.row(person.id)):
+            if opened.face.model == model:
+                faces.append(_Stored(person.id, opened.template, opened.face.quality))
+                names[person.id] = person.name
+    return faces, names
 
 
 def write_groups(folder: Path, groups: Sequence[Grouped]) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from mien.core.people import Consent, Sample
 from mien.core.report import FaceReport
 from mien.detection.select import select
 from mien.embedding.calibration import Calibration
+from mien.embedding.quality import quality_of
 from mien.gallery.people import People
 from mien.gallery.templates import pool
 from mien.pipeline.analyze import Analyzer
@@ -25,6 +26,7 @@ SAME_FACE_FMR = 1e-3
 CLEARLY_LARGER = 2.25
 # A face this small (pixels across) counts half as much as one that fills the network's input.
 FULL_SIZE = 112
+TYPICAL = 0.7  # quality of an ordinary large face
 LOOKS_LIKE_FPIR = 1e-3
 
 
@@ -142,7 +144,13 @@ def to_sample(shot: Look, number: int) -> Sample:
 
 
 def weigh(face: FaceReport) -> float:
-    """How much a face counts in its person's template, 0..1: sure, large detections count most."""
+    """How well a face shows who it is, 0..1; a guess by size and score where the network does not tell."""
+    known = None if face.embedding is None else quality_of(face.embedding)
+    return TYPICAL * certainty(face) if known is None else known
+
+
+def certainty(face: FaceReport) -> float:
+    """0..1: large for sure, large detections."""
     side = min(face.detection.box.width, face.detection.box.height)
     return float(np.clip(face.detection.score, 0, 1) * np.clip(side / FULL_SIZE, 0.2, 1.0))
 

@@ -52,7 +52,9 @@ class StandIn:
 
 def face(text: str, place: int) -> FaceReport:
     box = Box(10.125 * place, 0.1, 10.125 * place + 100, 100.1)
-    embedding = Embedding(unit(zlib.crc32(text.encode("utf-8", "replace")) % 1000 + place), "sface")
+    embedding = Embedding(
+        unit(zlib.crc32(text.encode("utf-8", "replace")) % 1000 + place), "sface", 11.0 + place
+    )
     return FaceReport(Detection(box, 0.9375, np.full((5, 2), 0.3)), ASKED, embedding=embedding)
 
 

@@ -32,6 +32,7 @@ def test_unpacks_what_was_packed_to_the_last_bit(photos: list[tuple[str, int]]) 
             assert a.detection.score == b.detection.score
             assert a.embedding is not None
             assert b.embedding is not None
+            assert a.embedding.norm == b.embedding.norm
             np.testing.assert_array_equal(a.embedding.vector, b.embedding.vector)
             np.testing.assert_array_equal(a.detection.keypoints, b.detection.keypoints)
 

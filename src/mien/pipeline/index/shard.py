@@ -71,6 +71,7 @@ def _face_row(face: FaceReport, vectors: list[NDArray[np.float32]]) -> dict[str,
         "keypoints": np.asarray(face.detection.keypoints, np.float64).tolist(),
         "model": face.embedding.model,
         "length": len(face.embedding.vector),
+        "norm": face.embedding.norm,
     }
 
 
@@ -82,7 +83,7 @@ def _look(row: Mapping[str, Any], vectors: NDArray[np.float32], start: int) -> t
             raise ValueError("an embedding is missing")
         start += len(vector)
         detection = Detection(Box(*known["box"]), known["score"], np.array(known["keypoints"]))
-        faces.append(FaceReport(detection, ASKED, embedding=Embedding(vector, known["model"])))
+        faces.append(FaceReport(detection, ASKED, embedding=Embedding(vector, known["model"], known["norm"])))
     error = None if row["error"] is None else _error(row["error"])
     width, height = row["size"]
     report = PhotoReport(row["source"], width, height, tuple(faces), error)
