@@ -140,7 +140,7 @@ def _pose(points: Floats) -> tuple[Floats, float]:
 def _normals(grid: Floats) -> Floats:
     """Unit normals of a grid, towards the camera where it faces it (z < 0)."""
     normal = np.cross(np.gradient(grid, axis=1), np.gradient(grid, axis=0))
-    return -normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
+    return np.asarray(-normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9))
 
 
 def _light(pixels: Pixels, skin: Floats, skin_normals: Floats, normals: Floats) -> Floats:
