@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 LOSSES: Mapping[str, LossEntry] = {
     "softmax": LossEntry("softmax", "cross-entropy of a linear classifier over the features"),
-    "arcface": LossEntry("arcface", "angular margin: cos(angle + m)"),
+    "l2": LossEntry("l2", "squared error of numbers, or of classes as one-hot rows"),
+    "contrastive": LossEntry("contrastive", "pairs: own near, others beyond a margin"),
+    "twins": LossEntry("twins", "pairs: same or not, by a learned weighing of differences"),
     "triplet": LossEntry("triplet", "an anchor nearer to its own than to others, by a margin"),
+    "center": LossEntry("center", "softmax, and every face near the centre of its class"),
+    "sphereface": LossEntry("sphereface", "angular margin: cos(m × angle)"),
+    "cosface": LossEntry("cosface", "margin on the cosine: cos(angle) - m"),
+    "arcface": LossEntry("arcface", "margin on the angle: cos(angle + m)"),
+    "adaface": LossEntry("adaface", "a margin that trusts clear pictures and forgives blurred ones"),
+    "partial_fc": LossEntry("partial_fc", "margin softmax over a sample of very many classes"),
+    "multitask": LossEntry("multitask", "several losses, added up by given or learned weights"),
 }
 
 

@@ -27,6 +27,21 @@ NETS: Mapping[str, NetEntry] = {
     "resnet34": NetEntry("resnet", "residual net of 34 layers", {"depth": 34}),
     "resnet50": NetEntry("resnet", "residual net of 50 layers, with bottlenecks", {"depth": 50}),
     "resnet101": NetEntry("resnet", "residual net of 101 layers, with bottlenecks", {"depth": 101}),
+    "ir18": NetEntry("irse", "ArcFace's residual net of 18 layers", {"depth": 18, "se": False}),
+    "ir34": NetEntry("irse", "ArcFace's residual net of 34 layers", {"depth": 34, "se": False}),
+    "ir50": NetEntry("irse", "ArcFace's residual net of 50 layers", {"depth": 50, "se": False}),
+    "ir100": NetEntry("irse", "ArcFace's residual net of 100 layers", {"depth": 100, "se": False}),
+    "irse18": NetEntry("irse", "the same with squeeze and excitation", {"depth": 18, "se": True}),
+    "irse34": NetEntry("irse", "the same with squeeze and excitation", {"depth": 34, "se": True}),
+    "irse50": NetEntry("irse", "the same with squeeze and excitation", {"depth": 50, "se": True}),
+    "irse100": NetEntry("irse", "the same with squeeze and excitation", {"depth": 100, "se": True}),
+    "inception_resnet": NetEntry(
+        "inception_resnet", "Inception-ResNet-v1, the net of FaceNet's open weights"
+    ),
+    "mobilefacenet": NetEntry("mobilefacenet", "a million weights, for phones"),
+    "vit": NetEntry("vit", "vision transformer over square patches"),
+    "timm": NetEntry("timm", "any net of PyTorch Image Models, by its name there"),
+    "siamese": NetEntry("siamese", "twins of any of these nets, for losses over pairs and triplets"),
 }
 
 
