@@ -23,11 +23,11 @@ def test_contrastive_equals_the_formula() -> None:
     x = rows().numpy()
     pull, push = [], []
     for a, b in itertools.combinations(range(6), 2):
-        distance = np.linalg.norm(x[a] - x[b])
+        distance = float(np.linalg.norm(x[a] - x[b]))
         if LABELS[a] == LABELS[b]:
             pull.append(distance**2)
         else:
-            push.append(max(0, 2.0 - distance) ** 2)
+            push.append(max(0.0, 2.0 - distance) ** 2)
     wanted = (np.mean(pull) + np.mean(push)) / 2
     assert loss(rows(), torch.tensor(LABELS)).item() == pytest.approx(wanted)
 

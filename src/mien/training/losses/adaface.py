@@ -63,7 +63,8 @@ class AdaFace(nn.Module):
     def _harder(self, target: Tensor, features: Tensor) -> Tensor:
         margin, clear = self.config.margin, self.clarity(features)
         angle = torch.acos(target.clamp(-1 + 1e-6, 1 - 1e-6)) - margin * clear
-        return angle.clamp(1e-3, math.pi - 1e-3).cos() - (margin + margin * clear)
+        harder: Tensor = angle.clamp(1e-3, math.pi - 1e-3).cos() - (margin + margin * clear)
+        return harder
 
     @torch.no_grad()
     def _remember(self, features: Tensor) -> None:

@@ -6,6 +6,7 @@ process of a distributed run holds its own part of the centres, and softmax is t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -97,9 +98,10 @@ def _sharded_cross_entropy(logits: Tensor, rows: Tensor, columns: Tensor) -> Ten
     top = logits.detach().amax(1)
     distributed.all_reduce(top, distributed.ReduceOp.MAX)
     shifted = logits - top[:, None]
-    total = all_reduce(shifted.exp().sum(1))
+    reduce: Callable[[Tensor], Tensor] = all_reduce
+    total = reduce(shifted.exp().sum(1))
     own = torch.zeros_like(top).index_put((rows,), shifted[rows, columns])
-    label = all_reduce(own)
+    label = reduce(own)
     loss: Tensor = (total.log() - label).mean()
     return loss
 
@@ -123,7 +125,8 @@ def _gather(features: Tensor) -> Tensor:
     """Every process's features, in rank order, with the gradient back to where they came from."""
     from torch.distributed.nn.functional import all_gather
 
-    return torch.cat(tuple(all_gather(features.contiguous())))
+    gather: Callable[[Tensor], Sequence[Tensor]] = all_gather
+    return torch.cat(tuple(gather(features.contiguous())))
 
 
 def _gather_labels(labels: Tensor) -> Tensor:

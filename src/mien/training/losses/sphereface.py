@@ -60,7 +60,8 @@ class SphereFace(nn.Module):
     def plain_share(self) -> Tensor:
         """lambda at this step."""
         c = self.config
-        return (c.lambda_start / (1 + c.lambda_pace * self.steps.float())).clamp_min(c.lambda_end)
+        share: Tensor = c.lambda_start / (1 + c.lambda_pace * self.steps.float())
+        return share.clamp_min(c.lambda_end)
 
 
 def psi(cosine: Tensor, margin: int) -> Tensor:
