@@ -58,7 +58,8 @@ class AdaFace(nn.Module):
     def clarity(self, features: Tensor) -> Tensor:
         """(N, D) -> (N,) in [-1, 1]; no gradient flows through it."""
         length = features.detach().float().norm(dim=1).clamp(1e-3, 100)
-        return ((length - self.mean) * self.config.h / (self.deviation + 1e-3)).clamp(-1, 1)
+        clear: Tensor = (length - self.mean) * self.config.h / (self.deviation + 1e-3)
+        return clear.clamp(-1, 1)
 
     def _harder(self, target: Tensor, features: Tensor) -> Tensor:
         margin, clear = self.config.margin, self.clarity(features)

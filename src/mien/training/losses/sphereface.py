@@ -55,7 +55,8 @@ class SphereFace(nn.Module):
         return functional.cross_entropy(length * cosine.scatter(1, rows, mixed), labels)
 
     def logits(self, features: Tensor) -> Tensor:
-        return features.float().norm(dim=1, keepdim=True) * cosines(features, self.centres)
+        scores: Tensor = features.float().norm(dim=1, keepdim=True) * cosines(features, self.centres)
+        return scores
 
     def plain_share(self) -> Tensor:
         """lambda at this step."""
