@@ -28,6 +28,10 @@ class Candidates:
     keypoints: NDArray[np.float64]
 
     @staticmethod
+    def none() -> Candidates:
+        return Candidates(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
+
+    @staticmethod
     def join(parts: Sequence[Candidates]) -> Candidates:
         return Candidates(
             np.concatenate([part.boxes for part in parts]),

@@ -22,11 +22,14 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], columns_of_input: int, mi
         each stride S; cells run row by row.
     The arithmetic is that of OpenCV's FaceDetectorYN (modules/objdetect/src/face_detect.cpp).
     """
-    parts = []
+    parts = [Candidates.none()]
     for stride in STRIDES:
-        confidence = np.clip(outputs[f"cls_{stride}"], 0, 1) * np.clip(outputs[f"obj_{stride}"], 0, 1)
-        scores = np.sqrt(confidence[0, :, 0])
-        cells = np.flatnonzero(scores >= min_score)
+        found, wanted = outputs[f"cls_{stride}"][0, :, 0], outputs[f"obj_{stride}"][0, :, 0]
+        cells = np.flatnonzero(found * wanted >= min_score**2)  # nearly all are none: look closer at the rest
+        scores = np.sqrt(np.clip(found[cells], 0, 1) * np.clip(wanted[cells], 0, 1))
+        cells, scores = cells[scores >= min_score], scores[scores >= min_score]
+        if not len(cells):
+            continue
         rows, columns = np.divmod(cells, columns_of_input // stride)
         corner = np.stack([columns, rows], axis=1)
         offsets = outputs[f"bbox_{stride}"][0, cells].astype(np.float64)
@@ -36,7 +39,7 @@ def decode(outputs: Mapping[str, NDArray[np.float32]], columns_of_input: int, mi
         parts.append(
             Candidates(
                 np.concatenate([center - half, center + half], axis=1),
-                scores[cells].astype(np.float64),
+                scores.astype(np.float64),
                 (points + corner[:, None]) * stride,
             )
         )

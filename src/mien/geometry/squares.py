@@ -29,4 +29,5 @@ def square_to_crop(center: tuple[float, float], side: float, angle: float, size:
 
 def scale_of(matrix: Affine) -> float:
     """How many crop pixels one picture pixel becomes, for a map without shear."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return math.sqrt(abs(a * d - b * c))

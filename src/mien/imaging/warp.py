@@ -71,14 +71,22 @@ def _patch(pixels: Pixels, inverse: Matrix, size: tuple[int, int]) -> tuple[Pict
     from PIL import Image
 
     height, width = size
-    corners = np.array([(-1, -1), (width, -1), (-1, height), (width, height)], float)
-    reach = move_points(inverse, corners)
-    shape = pixels.shape
-    left, top = np.floor(np.clip(reach.min(0), -2, (shape[1] + 1, shape[0] + 1))).astype(int)
-    right, bottom = np.ceil(np.clip(reach.max(0), -2, (shape[1] + 1, shape[0] + 1))).astype(int) + 1
-    if right - left < 1 or bottom - top < 1 or not np.isfinite(reach).all():
+    (a, b, x), (c, d, y) = inverse.tolist()
+    corners = ((-1, -1), (width, -1), (-1, height), (width, height))
+    across = _reach([a * i + b * j + x for i, j in corners], pixels.shape[1])
+    down = _reach([c * i + d * j + y for i, j in corners], pixels.shape[0])
+    if across is None or down is None:
         return None
-    return Image.fromarray(_cut(pixels, left, top, right, bottom)), (int(left), int(top))
+    (left, right), (top, bottom) = across, down
+    return Image.fromarray(_cut(pixels, left, top, right, bottom)), (left, top)
+
+
+def _reach(places: list[float], length: int) -> tuple[int, int] | None:
+    """First pixel and one past the last of those along a side that ``places`` enclose."""
+    low, high = max(min(places), -2.0), min(max(places), length + 1.0)
+    if not low <= high < math.inf:
+        return None
+    return math.floor(low), math.ceil(high) + 1
 
 
 def _corner_map(inverse: Matrix, corner: tuple[int, int]) -> NDArray[np.float64]:
@@ -89,7 +97,8 @@ def _corner_map(inverse: Matrix, corner: tuple[int, int]) -> NDArray[np.float64]
 
 def _shrinking(inverse: Matrix) -> int:
     """How many picture pixels fall on one crop pixel, along one side, rounded down."""
-    return max(int(math.sqrt(abs(np.linalg.det(inverse[:, :2]))) + 1e-6), 1)
+    (a, b, _), (c, d, _) = inverse.tolist()
+    return max(int(math.sqrt(abs(a * d - b * c)) + 1e-6), 1)
 
 
 def _cut(pixels: Pixels, left: int, top: int, right: int, bottom: int) -> Pixels:
