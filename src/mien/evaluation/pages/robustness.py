@@ -1,0 +1,108 @@
+"""The page of `mien evaluate robustness`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mien.detection.select import select
+from mien.evaluation.pages.faces import crop_around
+from mien.evaluation.pages.frame import Run, report_page
+from mien.evaluation.robustness import Damage, LevelRate, RobustnessReport
+from mien.evaluation.wording import between, percent
+from mien.page.blocks import Axis, Chart, Charts, Page, Picture, Pictures, Section, Series, Table
+from mien.page.picture import embed
+from mien.pipeline.analyze import Analyzer
+
+
+def robustness_page(report: RobustnessReport, examples: Mapping[str, Sequence[Picture]], run: Run) -> Page:
+    """One section a damage: what it looks like, and what is still matched.
+
+    examples: damage -> one picture a level.
+    """
+    clean = report.clean
+    facts = [
+        ("TMR without damage", percent(clean.tmr, 1)),
+        *((f"{name}, worst", percent(rates[-1].tmr, 1)) for name, rates in report.levels.items()),
+    ]
+    lead = (
+        f"{report.pictures:,} pictures of {report.people:,} people, each damaged step by step and compared "
+        f"with an undamaged one, at the threshold of {report.deployed.source} for an FMR of "
+        f"{percent(report.deployed.fmr)}."
+    )
+    sections = [
+        Section(
+            name,
+            [
+                Pictures(examples.get(name, []), "strip"),
+                Charts([_chart(name, clean, rates)]),
+                _table(clean, rates),
+            ],
+        )
+        for name, rates in report.levels.items()
+    ]
+    return report_page("How fast matching fails as pictures get worse", lead, facts, sections, run)
+
+
+def examples(
+    analyzer: Analyzer, picture: Path, wanted: Sequence[Damage], which: str
+) -> dict[str, list[Picture]]:
+    """One face under every damage, level by level.
+
+    raises: `NoFaceFound` where the picture shows none.
+    """
+    image = analyzer.open(picture).image
+    found = analyzer.detector.detect(image)
+    box = found[select(found, which, image.width, image.height, picture.name)].box
+    face = crop_around(image.pixels, box)
+    # The crop is the same face in a smaller picture; the box moves with its corner.
+    half = max(box.width, box.height) * 0.85
+    left, top = max(0, int(box.center[0] - half)), max(0, int(box.center[1] - half))
+    inside = type(box)(box.x1 - left, box.y1 - top, box.x2 - left, box.y2 - top)
+    return {
+        damage.name: [
+            embed(damage.apply(face, inside, level), f"{damage.name} {level:g}", f"{level:g}", long_side=200)
+            for level in damage.levels
+        ]
+        for damage in wanted
+    }
+
+
+def _chart(name: str, clean: LevelRate, rates: Sequence[LevelRate]) -> Chart:
+    all_rates = [clean, *rates]
+    places = [float(i) for i in range(len(all_rates))]
+    series = [
+        Series(
+            "still matched (TMR)",
+            places,
+            [one.tmr for one in all_rates],
+            [one.tmr_interval.low for one in all_rates],
+            [one.tmr_interval.high for one in all_rates],
+        ),
+        Series("no face found", places, [one.fta for one in all_rates]),
+    ]
+    return Chart(
+        f"TMR under {name}",
+        Axis("level", 0, len(rates)),
+        Axis("share of pictures", 0, 1, percent=True),
+        series,
+        "Band: 95 %, by person.",
+        ticks=[
+            (place, "none" if one.level is None else f"{one.level:g}")
+            for place, one in zip(places, all_rates, strict=True)
+        ],
+    )
+
+
+def _table(clean: LevelRate, rates: Sequence[LevelRate]) -> Table:
+    rows = [
+        [
+            "none" if one.level is None else f"{one.level:g}",
+            percent(one.tmr, 1),
+            between(one.tmr_interval, 1),
+            percent(one.fmr, 3),
+            percent(one.fta, 1),
+        ]
+        for one in (clean, *rates)
+    ]
+    return Table(["level", ">TMR", ">95 % interval", ">FMR", ">no face found"], rows)
