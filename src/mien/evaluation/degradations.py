@@ -52,7 +52,7 @@ def turn(pixels: Pixels, degrees: float, *, grow: bool = False) -> Pixels:
 def expose(pixels: Pixels, stops: float) -> Pixels:
     """Change the exposure in linear light (gamma 2.2); what is too bright clips."""
     linear = (pixels / 255.0) ** 2.2 * 2.0**stops
-    return (np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round().astype(np.uint8)
+    return np.asarray((np.clip(linear, 0, 1) ** (1 / 2.2) * 255).round(), np.uint8)
 
 
 def side_light(pixels: Pixels, stops: float) -> Pixels:

@@ -66,10 +66,15 @@ def test_people_who_resemble_everybody_raise_no_false_alarm_but_bias_does() -> N
 
 
 def test_a_group_with_too_few_trials_is_not_judged() -> None:
-    verdicts = judge_groups([Cell("a", 100_000, 100), Cell("b", 2999, 2000)], TARGET)
+    verdicts = judge_groups([Cell("a", 100_000, 100), Cell("b", 2999, 4)], TARGET)
     assert [verdict.enough for verdict in verdicts] == [True, False]
     assert not any(verdict.flagged for verdict in verdicts)
     assert spread(verdicts) is None
+
+
+def test_a_small_group_with_a_glaring_rate_is_not_too_few() -> None:
+    verdicts = judge_groups([Cell("a", 100_000, 100), Cell("b", 1000, 400)], TARGET)
+    assert [verdict.flagged for verdict in verdicts] == [False, True]
 
 
 def test_a_difference_too_small_to_matter_is_not_flagged() -> None:

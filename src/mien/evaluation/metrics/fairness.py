@@ -51,7 +51,8 @@ class Cell:
 class Verdict:
     """A cell and what can be said about it.
 
-    enough: at least 3 / target effective trials (rule of three), else nothing is said: "too few".
+    enough: at least 3 / target effective trials (rule of three), or a rate that is shown to be above the
+        target (the lower end of its interval); else nothing is said: "too few".
     ratio: rate over the rate of all other groups together; None where those never err.
     p_value: that the group is no worse than the rest, adjusted for the number of groups (Holm).
     flagged: significantly worse than the rest, and by more than `WORSE`.
@@ -70,10 +71,10 @@ def judge_groups(cells: Sequence[Cell], target: float, kinds: int = 1) -> tuple[
     target: the error rate that the threshold stands for.
     kinds: of errors that are judged side by side (FMR and FNMR are two), all to share the 5 %.
     """
-    enough = [cell.trials / cell.design * target >= 3 for cell in cells]
+    enough = [_says_something(cell, target) for cell in cells]
     heard = [i for i, good in enumerate(enough) if good]
     raw = {i: _worse_than(cells[i], [cells[j] for j in heard if j != i]) for i in heard}
-    adjusted = _holm(raw, kinds)
+    adjusted = _holm(raw, kinds * len(cells))
     verdicts = []
     for i, cell in enumerate(cells):
         ratio = _ratio(cell, [cells[j] for j in heard if j != i]) if enough[i] else None
@@ -148,6 +149,11 @@ def design_effect(errors: NDArray[np.bool_], people: NDArray[np.integer]) -> flo
     return max(1.0, float(variance / own))
 
 
+def _says_something(cell: Cell, target: float) -> bool:
+    interval = cell.interval
+    return interval is not None and (cell.trials / cell.design * target >= 3 or interval.low > target)
+
+
 def _worse_than(cell: Cell, rest: Sequence[Cell]) -> float:
     """One-sided Fisher's exact test on effective counts: how likely so many errors are if all are alike."""
     if not rest:
@@ -185,10 +191,11 @@ def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
-def _holm(raw: dict[int, float], kinds: int) -> dict[int, float]:
+def _holm(raw: dict[int, float], tests: int) -> dict[int, float]:
+    """Holm's correction; untested groups count too, since their numbers decided that they were not tested."""
     adjusted, reached = {}, 0.0
     for rank, i in enumerate(sorted(raw, key=lambda i: raw[i])):
-        reached = max(reached, min(1.0, raw[i] * kinds * (len(raw) - rank)))
+        reached = max(reached, min(1.0, raw[i] * (tests - rank)))
         adjusted[i] = reached
     return adjusted
 

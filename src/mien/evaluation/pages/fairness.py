@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mien.evaluation.fairness import Division, FairnessReport
 from mien.evaluation.metrics.fairness import Spread, Verdict
+from mien.evaluation.pages.curves import decade_below
 from mien.evaluation.pages.frame import Run, failures_section, report_page
 from mien.evaluation.wording import between, percent
 from mien.page.blocks import Axis, Block, Chart, Charts, Mark, Note, Page, Section, Series, Table, Text
@@ -42,6 +43,9 @@ def _division(division: Division) -> list[Block]:
     spreads = division.spreads()
     for key, name in KINDS:
         verdicts: Sequence[Verdict] = getattr(division, key)
+        if not _drawable(verdicts):
+            blocks.append(Text(f"No {name}: nobody has two pictures."))
+            continue
         blocks.append(_table(name, division, verdicts))
         blocks.append(Text(_spread(spreads[key])))
     charts = [
@@ -84,9 +88,13 @@ def _row(group: str, people: int, one: Verdict) -> list[str | Mark]:
         "–" if cell.rate is None else percent(cell.rate, 3),
         between(cell.interval, 3),
         "–" if one.ratio is None else f"× {one.ratio:.2f}",
-        f"{one.p_value:.3f}" if one.enough else "–",
+        _p(one.p_value) if one.enough else "–",
         said,
     ]
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _spread(value: Spread | None) -> str:
@@ -106,12 +114,13 @@ def _chart(name: str, verdicts: Sequence[Verdict]) -> Chart:
     known = [one.cell for one in verdicts if one.cell.rate is not None and one.cell.interval is not None]
     rates = [cell.rate or 0.0 for cell in known]
     ends = [cell.interval or (0.0, 0.0) for cell in known]
+    width = max(5, 70 // len(known))
     places = [float(i) for i in range(1, len(known) + 1)]
     return Chart(
         f"{name} of every group",
         Axis("", 0.5, len(known) + 0.5),
-        Axis(name, 0, max([*rates, *(high for _, high in ends), 1e-6]) * 1.05, percent=True),
+        Axis(name, decade_below(min((rate for rate in rates if rate > 0), default=0.01)), 1.0, True, True),
         [Series(name, places, rates, [low for low, _ in ends], [high for _, high in ends], "dots")],
         f"{name[0].upper()}{name[1:]} with 95 % intervals.",
-        ticks=[(place, cell.group[:14]) for place, cell in zip(places, known, strict=True)],
+        ticks=[(place, cell.group[:width]) for place, cell in zip(places, known, strict=True)],
     )
