@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from tests.runtime.dlibfile import Array, Writer, evaluate
 
 from mien.core.errors import ModelCorrupt
+from mien.pipeline.analyze import Analyzer
 from mien.runtime.dlibnet import dlib_face_net_to_onnx
-
-DAT = "dlib_face_recognition_resnet_model_v1.dat"
+from mien.zoo.registry import card
+from mien.zoo.store import fetch
 
 
 @cache
@@ -77,11 +77,10 @@ def test_any_changed_byte_outside_the_weights_is_corrupt_or_harmless() -> None:
 
 @pytest.mark.peer
 @pytest.mark.weights
-def test_agrees_with_dlib_on_the_same_chip() -> None:
+def test_agrees_with_dlib_on_the_same_chip(analyzer: Analyzer, tmp_path: Path) -> None:
     dlib = pytest.importorskip("dlib")
-    path = Path(os.environ.get("MIEN_DLIB_DAT", f"models/{DAT}"))
-    if not path.is_file():
-        pytest.skip(f"no {path}; set MIEN_DLIB_DAT to dlib's {DAT}")
+    path = tmp_path / "resnet.dat"  # the fixture has skipped where weights cannot be had
+    path.write_bytes(fetch(card("dlib_resnet")))
     model = dlib_face_net_to_onnx(path.read_bytes())
     peer = dlib.face_recognition_model_v1(str(path))
     chips = np.random.default_rng(1).integers(0, 255, (4, 10, 10, 3)).astype(np.uint8)
