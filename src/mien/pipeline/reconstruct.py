@@ -163,7 +163,7 @@ class Reconstruction:
         camera = Camera(3.5 * size, 3.5 * size, (size - 1) / 2, (size - 1) / 2)
         if self.texture is None:
             return Image(render_clay(mesh, placement, camera, size, size))
-        return Image(render_textured(mesh, self.texture, placement, camera, size, size))
+        return Image(render_textured(mesh, self.texture, placement, camera, size, size, modelling=0.8))
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as docs describe it: pixels, radians, millimetres, seconds."""
@@ -261,6 +261,7 @@ def head_from_landmarks(
             landmarks.irises,
             texture_size,
             np.asarray(landmarks.points[:, :2]) - fit.landmarks,
+            np.asarray(landmarks.points[:, :2]),
         )
     seconds = {"geometry": fitted - started, "texture": time.perf_counter() - fitted}
     return Reconstruction(model, fit, image, landmarks, size, skin, seconds, source)

@@ -3,17 +3,21 @@
 import numpy as np
 import pytest
 
-from mien.core.mesh import Camera, Placement
+from mien.core.mesh import Camera, Placement, TextureMap
 from mien.core.types import HeadPose
 from mien.face3d.model.basis import HeadModel, load_head_model
+from mien.face3d.render.light import harmonics
 from mien.face3d.render.shade import render_textured
+from mien.face3d.texture.anatomy import anatomy_of, hair_likelihood
 from mien.face3d.texture.atlas import SKIN, atlas_of, mirrored_tiles, region_mask
 from mien.face3d.texture.background import background_probability, grown
-from mien.face3d.texture.fill import blur, complete, push_pull
-from mien.face3d.texture.paint import eyeball, iris_colour
+from mien.face3d.texture.delight import light_gain
+from mien.face3d.texture.fill import blur, enlarged, push_pull, reduced
+from mien.face3d.texture.paint import EyeColours, eye_colours, eyeball, iris_colour
+from mien.face3d.texture.segment import colour_features, learn_colours, segment
 from mien.face3d.texture.skin import skin_texture
 from mien.face3d.texture.spread import spread_over_surface
-from mien.face3d.texture.unwrap import landmark_shift, unwrap
+from mien.face3d.texture.unwrap import INNER_LIPS, LIDS, landmark_shift, openings_of, unwrap
 from mien.geometry.rotation import HEAD_TO_CAMERA, rotation_from_pose
 
 CAMERA = Camera(700.0, 700.0, 127.5, 127.5)
@@ -72,8 +76,6 @@ def test_a_rendered_head_gets_its_own_colours_back(model: HeadModel) -> None:
     colours[atlas.fragments.covered] = np.clip(
         atlas.fragments.interpolate(model.mean, model.levels[0][0]) + 128, 0, 255
     ).astype(np.uint8)
-    from mien.core.mesh import TextureMap
-
     truth = TextureMap(colours, np.ones((256, 256), np.float32))
     photo = render_textured(model.mesh(vertices), truth, standing(0.2), CAMERA, 256, 256)
     found, weights = unwrap(model, atlas, vertices, standing(0.2), CAMERA, photo)
@@ -121,14 +123,132 @@ def test_colour_flows_over_the_surface_and_stays_within_what_was_seen(model: Hea
     assert inside.max() < 181
 
 
-def test_filled_texels_come_from_the_other_side() -> None:
-    size = 128
-    colours, weights = np.full((size, size, 3), 100, np.float32), np.zeros((size, size), np.float32)
-    weights[10:80, 10:46] = 1
-    colours[30:40, 20:30] = 220  # a mark on the seen side
-    mask = np.ones((size, size), bool)
-    filled = complete(colours, weights, mask, np.full_like(colours, 100))
-    assert filled[35, 92 - 1 - 25, 0] > 180
+def painted(model: HeadModel, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """An atlas of one skin colour, and where each texel lies on the mean head (S, S, 3) mm."""
+    atlas = atlas_of(model, size)
+    where = np.full((size, size, 3), np.nan, np.float32)
+    covered = atlas.fragments.covered
+    where[covered] = atlas.fragments.interpolate(model.mean, model.levels[0][0])
+    return np.full((size, size, 3), (190, 150, 130), np.uint8), where
+
+
+def photo_of(model: HeadModel, colours: np.ndarray, yaw: float) -> np.ndarray:
+    truth = TextureMap(colours, np.ones(colours.shape[:2], np.float32))
+    return render_textured(model.mesh(), truth, standing(yaw), CAMERA, 256, 256, background=40)
+
+
+def test_what_is_hidden_comes_from_the_other_side(model: HeadModel) -> None:
+    colours, where = painted(model)
+    mark = np.abs(where - (-36, 0, 88)).max(axis=2) < 14  # on the person's right cheek
+    colours[mark] = (90, 60, 50)
+    photo = photo_of(model, colours, 0.9)
+    texture = skin_texture(model, model.mean.astype(np.float64), standing(0.9), CAMERA, photo, size=256)
+    left = np.abs(where - (36, 0, 88)).max(axis=2) < 7
+    assert texture.seen[left].max() < 0.1
+    assert np.median(texture.pixels[left].astype(int)[:, 0]) < 130
+
+
+def test_hair_goes_on_where_nothing_was_seen_and_a_bald_head_stays_bald(model: HeadModel) -> None:
+    colours, where = painted(model)
+    hairy = np.zeros(where.shape[:2], bool)
+    known = np.isfinite(where[..., 0])
+    hairy[known] = hair_likelihood(where[known].astype(np.float64)) > 0.5
+    hairy &= region_mask(model, atlas_of(model, 256), *SKIN)
+    back = region_mask(model, atlas_of(model, 256), "scalp") & (where[..., 1] > 40) & (where[..., 2] < -60)
+    neck = region_mask(model, atlas_of(model, 256), *SKIN) & (where[..., 1] < -110)
+    for colour in ((40, 30, 25), (190, 150, 130)):
+        colours[hairy] = colour
+        photo = photo_of(model, colours, 0.0)
+        texture = skin_texture(model, model.mean.astype(np.float64), standing(0.0), CAMERA, photo, size=256)
+        found = np.median(texture.pixels[back].astype(int), axis=0)
+        np.testing.assert_allclose(found, colour, atol=18)
+        np.testing.assert_allclose(np.median(texture.pixels[neck], axis=0), (190, 150, 130), atol=15)
+
+
+def test_a_collar_is_not_skin(model: HeadModel) -> None:
+    colours, where = painted(model)
+    colours[where[..., 1] < -105] = (30, 60, 160)
+    photo = photo_of(model, colours, 0.0)
+    texture = skin_texture(model, model.mean.astype(np.float64), standing(0.0), CAMERA, photo, size=256)
+    collar = region_mask(model, atlas_of(model, 256), *SKIN) & (where[..., 1] < -125)
+    assert np.abs(np.median(texture.pixels[collar].astype(int), axis=0) - (190, 150, 130)).max() < 15
+
+
+def test_light_from_one_side_is_taken_out(model: HeadModel) -> None:
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(64, 64, 3))
+    normals[..., 2] = np.abs(normals[..., 2])
+    normals = (normals / np.linalg.norm(normals, axis=2, keepdims=True)).astype(np.float32)
+    light = np.array([0.3, 0, 0.05, 0.08, 0, 0, 0, 0, 0])
+    shade = (harmonics(normals.reshape(-1, 3)) @ light).reshape(64, 64)
+    colours = (150 * shade[..., None] * np.ones(3)).astype(np.float32)
+    ones = np.ones((64, 64), np.float32)
+    gained = (colours * light_gain(colours, ones, normals, ones)[..., None])[..., 0]
+    assert gained.std() / gained.mean() < 0.35 * colours[..., 0].std() / colours[..., 0].mean()
+    nothing = light_gain(colours, 0 * ones, normals, ones)
+    np.testing.assert_array_equal(nothing, ones)
+
+
+def test_a_colour_model_is_not_led_astray_by_a_few_others() -> None:
+    rng = np.random.default_rng(0)
+    features = np.concatenate([rng.normal(5, 0.05, (900, 3)), rng.normal(1, 0.05, (100, 3))])
+    model = learn_colours(features, np.ones(1000))
+    np.testing.assert_allclose(model.mean, 5, atol=0.02)
+    deviation = model.deviation(features)
+    assert np.median(deviation[:900]) < 3
+    assert deviation[900:].min() > 100
+    grey = colour_features(np.full((1, 3), 90.0))
+    np.testing.assert_allclose(grey[0, 1:], 0)
+
+
+def test_without_a_seen_face_everything_counts_as_skin(model: HeadModel) -> None:
+    nothing = np.zeros((256, 256), np.float32)
+    segments = segment(np.zeros((256, 256, 3), np.float32), nothing, anatomy_of(model, 256))
+    assert not segments.has_hair
+    assert segments.skin.min() == 1
+
+
+def test_the_maps_of_a_head_are_symmetric_and_know_where_hair_grows(model: HeadModel) -> None:
+    spots = np.array(
+        [[0, 145, 0], [0, 20, -88], [0, 70, 105], [0, -80, -57], [82, 10, 0], [70, 60, 10]], float
+    )
+    assert hair_likelihood(spots).round().tolist() == [1, 1, 0, 0, 0, 1]
+    core = anatomy_of(model, 256).core
+    np.testing.assert_allclose(core[:184, :184], core[:184, :184][:, ::-1], atol=0.25)
+
+
+def test_smaller_pictures_ignore_what_has_no_weight_and_larger_ones_keep_ramps() -> None:
+    colours, weights = np.full((8, 8, 3), 50, np.float32), np.ones((8, 8), np.float32)
+    colours[::2], weights[::2] = 200, 0
+    small, known = reduced(colours, weights, 4)
+    np.testing.assert_allclose(small, 50)
+    np.testing.assert_allclose(known, 0.5)
+    ramp = np.repeat(np.arange(6, dtype=np.float32)[:, None], 6, axis=1)
+    large = enlarged(ramp, 4)
+    assert large.shape == (24, 24)
+    np.testing.assert_allclose(np.diff(large[2:-2, 0]), 0.25, atol=1e-5)
+    assert enlarged(ramp[..., None], 1).shape == (6, 6, 1)
+
+
+def test_only_what_lies_between_the_lids_is_eye() -> None:
+    marks = np.zeros((468, 2))
+    for ring, middle in ((LIDS[0], (30, 30)), (LIDS[1], (90, 30)), (INNER_LIPS, (60, 80))):
+        turn = np.linspace(0, 2 * np.pi, len(ring), endpoint=False)
+        marks[list(ring)] = np.array(middle) + 12 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    mask = openings_of(marks, 120, 110)
+    assert mask.shape == (110, 120)
+    assert mask[30, 30] == mask[30, 90] == mask[80, 60] == 255
+    assert mask[30, 60] == mask[60, 60] == 0
+    pixels = np.full((110, 120, 3), (150, 110, 90), np.uint8)
+    pixels[mask > 200] = (200, 190, 185)
+    cross = np.array([[0.0, 0], [4, 0], [0, 4], [-4, 0], [0, -4]])
+    for column in (30, 90):
+        pixels[26:35, column - 4 : column + 5] = (60, 90, 120)
+    irises = np.stack([np.add(cross, (30, 30)), np.add(cross, (90, 30))])
+    found = eye_colours(pixels, irises, marks)
+    np.testing.assert_allclose(found.iris, (60, 90, 120))
+    np.testing.assert_allclose(found.white, (205, 196, 191), atol=14)
+    assert eye_colours(pixels, None, marks).white == EyeColours((0, 0, 0)).white
 
 
 def test_the_background_is_told_from_the_person_by_its_colour() -> None:
@@ -150,7 +270,7 @@ def test_growing_a_mask_grows_it_by_that_much() -> None:
 
 
 def test_an_eyeball_has_a_dark_pupil_a_coloured_iris_and_a_light_sclera() -> None:
-    ball = eyeball(200, (60.0, 120.0, 180.0))
+    ball = eyeball(200, EyeColours((60.0, 120.0, 180.0)))
     assert ball[100, 100].max() < 40
     assert ball[100, 128, 2] > ball[100, 128, 0] + 30
     assert ball[100, 160].min() > 180

@@ -37,12 +37,22 @@ def render_textured(
     width: int,
     height: int,
     background: int = 255,
+    modelling: float = 0.0,
 ) -> Pixels:
-    """A picture (H, W, 3) of the head with its skin, without light of its own."""
+    """A picture (H, W, 3) of the head with its skin.
+
+    modelling: 0..1, how much a soft light from above adds to the skin's own colours; 0 shows them bare.
+    """
     points = place(mesh.vertices, placement)
     fragments = rasterize(points, mesh.triangles, camera, width, height)
     picture = np.full((height, width, 3), background, np.uint8)
-    picture[fragments.covered] = texture_colours(mesh, texture, fragments)
+    colours = texture_colours(mesh, texture, fragments)
+    if modelling:
+        normals = _normals(points, mesh, fragments)
+        key = np.clip(normals @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1)
+        shade = 1 + modelling * (0.72 + 0.36 * key - 1)
+        colours = np.clip(colours * shade[:, None], 0, 255).astype(np.uint8)
+    picture[fragments.covered] = colours
     return picture
 
 

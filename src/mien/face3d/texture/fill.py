@@ -1,12 +1,9 @@
-"""Holes: what a photo does not show is completed from the other side of the face, then from what is
-around."""
+"""Arithmetic of holes: colours that run into them, soft edges, smaller and larger pictures."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from mien.face3d.texture.atlas import mirrored_tiles
 
 Singles = NDArray[np.float32]
 
@@ -69,27 +66,33 @@ def _box(sums: NDArray[np.float64], radius: int, axis: int) -> NDArray[np.float6
     return np.asarray((upper - sums.take(range(length), axis)) / width)
 
 
-def complete(colours: Singles, weights: Singles, mask: NDArray[np.bool_], around: Singles) -> Singles:
-    """Fill the unseen part of a skin atlas: colours (S, S, 3), weights (S, S), mask (S, S) of skin texels.
-
-    around: (S, S, 3) what surrounding skin suggests everywhere.
-
-    The mirror image of the seen side is shifted in colour to agree with its surroundings, so that a light
-    from
-    one side does not leave an edge; where neither side was seen, surrounding skin flows in.
-    """
-    size = len(weights)
-    other, other_weights = mirrored_tiles(colours), mirrored_tiles(weights[..., None])[..., 0]
-    both = np.minimum(weights, other_weights)
-    shift = push_pull(colours - other, both)
-    feather = max(2, size // 170)
-    own = feathered(weights, mask, feather)
-    theirs = feathered(other_weights, mask, feather)
-    filled = theirs[..., None] * (other + shift) + (1 - theirs[..., None]) * around
-    return np.asarray(np.clip(own[..., None] * colours + (1 - own[..., None]) * filled, 0, 255), np.float32)
-
-
 def feathered(weights: Singles, mask: NDArray[np.bool_], radius: int) -> Singles:
     """A soft edge that lies inside the known part: never weight where nothing was seen."""
     soft = blur(weights, radius) / np.maximum(blur(mask.astype(np.float32), radius), 1e-3)
     return np.asarray(np.clip(2 * np.minimum(soft, 1) - 1, 0, 1) * (weights > 0), np.float32)
+
+
+def reduced(colours: Singles, weights: Singles, factor: int) -> tuple[Singles, Singles]:
+    """Weighted means of factor x factor blocks: colours (S / f, S / f, C) and weights (S / f, S / f)."""
+    small = len(weights) // factor
+    blocks = weights[: small * factor, : small * factor].reshape(small, factor, small, factor)
+    total = blocks.sum(axis=(1, 3))
+    products = (colours * weights[..., None])[: small * factor, : small * factor]
+    sums = products.reshape(small, factor, small, factor, colours.shape[2]).sum(axis=(1, 3))
+    return _single(sums / np.maximum(total, 1e-6)[..., None]), _single(total / factor**2)
+
+
+def enlarged(picture: Singles, factor: int) -> Singles:
+    """A picture (s, s) or (s, s, C) blown up by a whole number, linear in between."""
+    if factor == 1:
+        return picture
+    side = len(picture)
+    at = np.clip((np.arange(side * factor) + 0.5) / factor - 0.5, 0, side - 1)
+    low = np.minimum(at.astype(np.int64), max(side - 2, 0))
+    high = np.minimum(low + 1, side - 1)
+    share = (at - low).astype(np.float32)
+    rest = picture.ndim - 1
+    down = share.reshape(-1, *([1] * rest))
+    tall = picture[low] * (1 - down) + picture[high] * down
+    across = share.reshape(1, -1, *([1] * (rest - 1)))
+    return _single(tall[:, low] * (1 - across) + tall[:, high] * across)

@@ -1,4 +1,4 @@
-"""Colour that flows over the surface of the head, across the borders of the atlas."""
+"""Values that flow over the surface of the head, across the borders of the atlas."""
 
 from __future__ import annotations
 
@@ -13,52 +13,95 @@ from mien.face3d.texture.atlas import SKIN
 from mien.geometry.triangles import unique_edges
 
 Singles = NDArray[np.float32]
+Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_STIFFNESS = 0.02  # how much a seen colour resists its neighbours; small lets colours run far
+_STIFFNESS = 0.02  # how much a seen value resists its neighbours; small lets values run far
+_ROUNDS = 300
 
 
 @functools.lru_cache(maxsize=4)
-def _coarse(model: HeadModel, size: int) -> tuple[Ints, NDArray[np.float64], Fragments]:
-    """Skin vertices of the coarsest level, its graph Laplacian, and its atlas."""
+def _coarse(model: HeadModel, size: int) -> tuple[Ints, Ints, Ints, Fragments]:
+    """Skin vertices of the coarsest level, the texel of each (column, row), their edges, and its atlas."""
     triangles, uv_triangles = model.levels[-1]
-    labels = [model.region_names.index(name) for name in SKIN]
-    skin = np.isin(model.region[triangles], labels).all(axis=1)
+    skin = _skin(model)
     rows = np.unique(triangles[skin])
     new = np.full(len(model.mean), -1, np.int64)
     new[rows] = np.arange(len(rows))
-    edges = new[unique_edges(triangles[skin])]
-    laplacian = np.zeros((len(rows), len(rows)))
-    laplacian[edges[:, 0], edges[:, 1]] = laplacian[edges[:, 1], edges[:, 0]] = -1.0
-    laplacian[np.arange(len(rows)), np.arange(len(rows))] = -laplacian.sum(axis=1)
-    points = model.uv.astype(np.float64) * size - 0.5
-    return rows, laplacian, rasterize_plane(points, uv_triangles[skin], size, size)
-
-
-def spread_over_surface(model: HeadModel, colours: Singles, weights: Singles) -> tuple[Singles, Singles]:
-    """Extend atlas colours (S, S, 3) from where weights (S, S) are high over the whole skin.
-
-    Solves (W + k L) c = W c0 on the vertices of the coarsest level (L: graph Laplacian).
-    returns: colours (S, S, 3) and where they are valid (S, S).
-    """
-    size = len(weights)
-    rows, laplacian, fragments = _coarse(model, size)
-    triangles, uv_triangles = model.levels[-1]
-    labels = [model.region_names.index(name) for name in SKIN]
-    skin = np.isin(model.region[triangles], labels).all(axis=1)
     spots = np.zeros((len(model.mean), 2), np.int64)
     spots[triangles[skin].ravel()] = np.clip(model.uv[uv_triangles[skin].ravel()] * size, 0, size - 1)
-    column, row = spots[rows].T
+    points = model.uv.astype(np.float64) * size - 0.5
+    fragments = rasterize_plane(points, uv_triangles[skin], size, size)
+    return rows, spots[rows], new[unique_edges(triangles[skin])], fragments
+
+
+def _skin(model: HeadModel) -> NDArray[np.bool_]:
+    triangles = model.levels[-1][0]
+    labels = [model.region_names.index(name) for name in SKIN]
+    return np.asarray(np.isin(model.region[triangles], labels).all(axis=1))
+
+
+def spread_over_surface(
+    model: HeadModel,
+    values: Singles,
+    weights: Singles,
+    prior: Singles | None = None,
+    belief: float = 1e-6,
+) -> tuple[Singles, Singles]:
+    """Extend atlas values (S, S, C) from where weights (S, S) are high over the whole skin.
+
+    Solves (W + b + k L) v = W v0 + b p on the vertices of the coarsest level (L: graph Laplacian), p being
+    the ``prior`` (S, S, C), or the mean of what was seen, with weight b = ``belief``.
+    returns: values (S, S, C) and where they are valid (S, S).
+    """
+    size = len(weights)
+    rows, spots, edges, fragments = _coarse(model, size)
+    column, row = spots.T
+    valid = fragments.covered.astype(np.float32)
     # seen at all is seen: hair at the edge of view must not fade into the skin further in
     seen = np.minimum(4.0 * weights[row, column], 1.0).astype(np.float64)
-    known = seen[:, None] * colours[row, column]
-    if not seen.any():
-        return np.full_like(colours, 150.0), fragments.covered.astype(np.float32)
-    mean = known.sum(axis=0) / seen.sum()
-    system = np.diag(seen + 1e-7) + _STIFFNESS * laplacian
-    solution = np.linalg.solve(system, known + 1e-7 * mean)
-    values = np.zeros((len(model.mean), 3), np.float32)
-    values[rows] = solution
-    picture = np.zeros_like(colours)
-    picture[fragments.covered] = fragments.interpolate(values, triangles[skin])
-    return picture, fragments.covered.astype(np.float32)
+    if prior is None and not seen.any():
+        return np.full_like(values, 150.0), valid
+    known = seen[:, None] * values[row, column]
+    usual = known.sum(axis=0) / max(seen.sum(), 1e-9) if prior is None else prior[row, column]
+    solution = _solve(seen + belief, edges, known + belief * usual)
+    at_vertices = np.zeros((len(model.mean), values.shape[2]), np.float32)
+    at_vertices[rows] = solution
+    picture = np.zeros_like(values)
+    picture[fragments.covered] = fragments.interpolate(at_vertices, model.levels[-1][0][_skin(model)])
+    return picture, valid
+
+
+def _solve(diagonal: Array, edges: Ints, wanted: Array) -> Array:
+    """Solve (diag + k L) x = wanted, (N, C), by conjugate gradients with the diagonal taken out."""
+    count = len(diagonal)
+    degree = np.bincount(edges.ravel(), minlength=count)
+    ends, others = np.concatenate([edges, edges[:, ::-1]]).T
+    order = np.argsort(ends, kind="stable")
+    starts = np.searchsorted(ends[order], np.arange(count))
+    neighbours = others[order]
+    lonely = degree == 0  # reduceat would give them their neighbour's sum
+    whole = (diagonal + _STIFFNESS * degree)[:, None]
+
+    def times(x: Array) -> Array:
+        around = np.add.reduceat(x[neighbours], np.minimum(starts, len(neighbours) - 1), axis=0)
+        around[lonely] = 0
+        return np.asarray(whole * x - _STIFFNESS * around)
+
+    x = wanted / whole
+    rest = wanted - times(x)
+    step = rest / whole
+    energy = (rest * step).sum(axis=0)
+    enough = 1e-10 * np.maximum((wanted * wanted / whole).sum(axis=0), 1e-30)
+    direction = step
+    for _ in range(_ROUNDS):
+        if (energy <= enough).all():
+            break
+        moved = times(direction)
+        length = energy / np.maximum((direction * moved).sum(axis=0), 1e-300)
+        x = x + length * direction
+        rest = rest - length * moved
+        step = rest / whole
+        last, energy = energy, (rest * step).sum(axis=0)
+        direction = step + energy / np.maximum(last, 1e-300) * direction
+    return np.asarray(x)

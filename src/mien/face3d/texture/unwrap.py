@@ -30,6 +30,8 @@ def unwrap(
     pixels: NDArray[np.uint8],
     background: Singles | None = None,
     shift: Floats | None = None,
+    openings: NDArray[np.uint8] | None = None,
+    trusted: Singles | None = None,
 ) -> tuple[Singles, Singles]:
     """Colours (S, S, 3) 0..255 and weights (S, S) 0..1 of skin, eyes and teeth as one photo (H, W, 3) sees
     them.
@@ -37,6 +39,8 @@ def unwrap(
     A texel counts where the skin faces the camera, nothing stands in front of it, the photo covers it, and
     ``background`` (H, W), the probability that a pixel is not the person's, is low.
     shift: (V, 2) pixels by which the photo shows a vertex beside its projection (`landmark_shift`).
+    openings: (H, W) 0..255, where the photo shows eyes and teeth rather than lids and lips (`openings_of`).
+    trusted: (S, S) 0..1, where a colour like the background's may be the person's: hair, a cap.
     """
     height, width = pixels.shape[:2]
     points = place(vertices, placement)
@@ -55,7 +59,14 @@ def unwrap(
     if background is not None:
         doubt = sample(background[..., None], np.nan_to_num(image_points))[:, 0]
         of_skin = region_mask(model, atlas, *SKIN)[skin]  # eyes lie well inside the outline
-        weight *= np.where(of_skin, np.clip(3.5 - 5 * doubt, 0, 1), 1)
+        sure = np.clip(3.5 - 5 * doubt, 0, 1)
+        if trusted is not None:
+            sure = np.maximum(sure, trusted[skin] * np.clip((cosine - 0.3) / 0.2, 0, 1))
+        weight *= np.where(of_skin, sure, 1)
+    if openings is not None:
+        inside = sample(openings[..., None], np.nan_to_num(image_points))[:, 0] / 255
+        peeping = region_mask(model, atlas, *PEEPING)[skin]
+        weight *= np.where(peeping, np.clip(3 * inside - 2, 0, 1), 1)
     colours = np.zeros((atlas.size, atlas.size, 3), np.float32)
     weights = np.zeros((atlas.size, atlas.size), np.float32)
     colours[skin] = sample(pixels, np.nan_to_num(image_points))
@@ -91,6 +102,30 @@ def _unoccluded(
     spot = np.clip(spot, 0, (columns - 1, rows - 1))
     front = depth[spot[:, 1], spot[:, 0]]
     return np.asarray(inside & (where[:, 2] <= front + 4.0), np.float32)
+
+
+LIDS = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+
+
+def openings_of(landmarks: Floats, width: int, height: int) -> NDArray[np.uint8]:
+    """Where the photo shows what lies between lids and between lips, (H, W) 0..255, soft by a pixel or two.
+
+    landmarks: (468, 2) pixels.  An eyeball sampled beyond the lids would carry skin along when it turns.
+    """
+    from PIL import Image, ImageDraw, ImageFilter
+
+    picture = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(picture)
+    for ring in (*LIDS, INNER_LIPS):
+        outline = np.asarray(landmarks, np.float64)[list(ring), :2]
+        draw.polygon([tuple(point) for point in outline.tolist()], fill=255)
+    spread = np.asarray(landmarks)[list(LIDS[0] + LIDS[1]), 0]
+    radius = 0.008 * float(np.ptp(spread))
+    return np.asarray(picture.filter(ImageFilter.BoxBlur(max(radius, 0.5))))
 
 
 def landmark_shift(model: HeadModel, offsets: Floats, reach: float = 7.0) -> NDArray[np.float64]:
