@@ -25,6 +25,7 @@ from mien.cli import (
     models,
     people,
     reconstruct,
+    train_headmodel,
     verify,
 )
 from mien.cli.output import emit, fail, say, warn
@@ -55,6 +56,7 @@ app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.add_typer(evaluate.app)
 app.add_typer(compress.app)
+app.add_typer(train_headmodel.app)
 
 
 def _print_version(asked: bool) -> None:

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,20 +123,20 @@ def landmarks_of_own_head(mesh: Mesh) -> Array | None:
     return None
 
 
-def find_landmarks(analyzer: Analyzer, mesh: Mesh, name: str) -> Array:
-    """Look for the seven on a clay picture of the front of a head, (7, 3).
+def find_landmarks(analyzer: Analyzer, mesh: Mesh, name: str, which: Sequence[int] = OF_MESH468) -> Array:
+    """Look for the seven (or others of the network's 468) on a clay picture of the front of a head, (N, 3).
 
     The head may face +z, a camera, or stand in one of the other usual ways.
     raises: `NoFaceFound` where no way shows a face.
     """
     for turn in _FACING.values():
-        found = _look(analyzer, mesh, turn)
+        found = _look(analyzer, mesh, turn, which)
         if found is not None:
             return found
     raise NoFaceFound(f"no face was found on {name}; give its seven landmarks with --landmarks")
 
 
-def _look(analyzer: Analyzer, mesh: Mesh, turn: Array, side: int = 768) -> Array | None:
+def _look(analyzer: Analyzer, mesh: Mesh, turn: Array, which: Sequence[int], side: int = 768) -> Array | None:
     vertices = np.asarray(mesh.vertices, np.float64) @ turn.T
     # around the median: loose scraps of a scan must not shrink the head
     middle, reach = (
@@ -154,11 +155,13 @@ def _look(analyzer: Analyzer, mesh: Mesh, turn: Array, side: int = 768) -> Array
     if not faces:
         return None
     marks = analyzer.landmarker.locate(LocatedFace(picture, faces[0]))
-    pixels = marks.points[list(OF_MESH468), :2]
+    pixels = marks.points[list(which), :2]
     depth = rasterize(place(moved.vertices, placement), mesh.triangles, camera, side, side).depth
     column, row = np.clip(np.round(pixels).astype(int), 0, side - 1).T
     at = depth[row, column].astype(np.float64)
-    if not np.isfinite(at).all():
+    beside = ~np.isfinite(at)
+    if beside.mean() > 0.1:
         return None
+    at[beside] = np.median(at[~beside])  # an outline point may miss the outline by a pixel
     points = (unproject(pixels, at, camera) - placement.translation) @ placement.rotation
     return np.asarray((points / scale + middle) @ turn, np.float64)

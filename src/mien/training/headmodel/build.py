@@ -58,7 +58,7 @@ def train_head_model(
     identity = learn_identity(sample_heads(modes, mean, recipe.samples, recipe.seed), recipe.components)
     expression = _expressions(shapes, topology)
     arrays: dict[str, NDArray[Any]] = {"format": np.array(FORMAT), "mean": identity.mean.astype(np.float32)}
-    arrays |= _pack_identity(identity, recipe.wide_above) | _pack_expressions(expression)
+    arrays |= pack_identity(identity, recipe.wide_above) | pack_expressions(expression)
     arrays |= _pack_topology(topology) | _pack_eyes(identity, eyes, modes, mean)
     arrays |= embed_landmarks(shapes, topology, identity.mean, embedding)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _mirrored_evenly(expression: Singles, topology: Topology) -> Singles:
     return result
 
 
-def _pack_identity(identity: Identity, wide_above: float) -> dict[str, NDArray[Any]]:
+def pack_identity(identity: Identity, wide_above: float) -> dict[str, NDArray[Any]]:
     displacement = identity.basis * identity.sigma[:, None, None].astype(np.float32)
     peak = np.abs(displacement).max(axis=(1, 2))
     wide = int(np.flatnonzero(peak > wide_above)[-1]) + 1 if (peak > wide_above).any() else 0
@@ -148,7 +148,7 @@ def _pack_identity(identity: Identity, wide_above: float) -> dict[str, NDArray[A
     }
 
 
-def _pack_expressions(expression: Singles) -> dict[str, NDArray[Any]]:
+def pack_expressions(expression: Singles) -> dict[str, NDArray[Any]]:
     owner, rows = np.nonzero(np.abs(expression).max(axis=2) > _SILENT)
     return {
         "expression_names": np.array(ARKIT),
