@@ -27,6 +27,11 @@ __all__ = [
 
 SOURCES: Mapping[str, SourceEntry] = {
     "folder": SourceEntry("folder", "one folder an identity (or class), pictures below it"),
+    "csv": SourceEntry("csv", "a table with a row a picture: path, label, box, further facts"),
+    "lfw": SourceEntry("lfw", "a list of names and counts, as LFW has it"),
+    "fairface": SourceEntry("fairface", "FairFace's table: age, gender or race of one picture a person"),
+    "celeba": SourceEntry("celeba", "CelebA's lists: identities, attributes, five points"),
+    "shards": SourceEntry("shards", "WebDataset tar shards, read in place"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from mien.core.errors import InputError
 from mien.core.types import Image, Pixels, Points
 from mien.imaging.warp import move_points, warp_affine
 from mien.training.data.listing import Sample
-from mien.training.data.pictures import read_picture
+from mien.training.data.pictures import read_sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +39,13 @@ Align = Callable[[Sample, int], Crop]
 
 def whole_picture(sample: Sample, size: int) -> Crop:
     """The whole picture, stretched to a square: for data sets that come as crops of one shape."""
-    image = read_picture(sample.path)
+    image = read_sample(sample)
     return cut(image, (-0.5, -0.5, image.width - 0.5, image.height - 0.5), size)
 
 
 def centre_square(sample: Sample, size: int) -> Crop:
     """The largest square in the middle of the picture."""
-    image = read_picture(sample.path)
+    image = read_sample(sample)
     side = min(image.width, image.height)
     left, top = (image.width - side) / 2 - 0.5, (image.height - side) / 2 - 0.5
     return cut(image, (left, top, left + side, top + side), size)
@@ -58,7 +59,7 @@ def boxed(sample: Sample, size: int, margin: float = 0.2) -> Crop:
     if sample.box is None:
         raise InputError(f"{sample.path} has no box: use a source that has boxes, or align with the pipeline")
     (x, y), half = sample.box.center, max(sample.box.width, sample.box.height) * (0.5 + margin)
-    return cut(read_picture(sample.path), (x - half, y - half, x + half, y + half), size)
+    return cut(read_sample(sample), (x - half, y - half, x + half, y + half), size)
 
 
 def cut(image: Image, corners: tuple[float, float, float, float], size: int) -> Crop:
@@ -70,4 +71,27 @@ def cut(image: Image, corners: tuple[float, float, float, float], size: int) -> 
     return Crop(warp_affine(image.pixels, matrix, (size, size), antialias=True), matrix)
 
 
-ALIGNMENTS: Mapping[str, Align] = {"whole": whole_picture, "centre": centre_square, "box": boxed}
+def arcface(sample: Sample, size: int) -> Crop:
+    """The face, found by mien's pipeline and moved onto ArcFace's template; kept below mien's cache."""
+    return _pipeline("arcface")(sample, size)
+
+
+def dlib(sample: Sample, size: int) -> Crop:
+    """The face, found by mien's pipeline and moved onto dlib's template; kept below mien's cache."""
+    return _pipeline("dlib")(sample, size)
+
+
+@cache
+def _pipeline(template: str) -> Align:
+    from mien.training.data.align import PipelineAlign
+
+    return PipelineAlign(template)
+
+
+ALIGNMENTS: Mapping[str, Align] = {
+    "whole": whole_picture,
+    "centre": centre_square,
+    "box": boxed,
+    "arcface": arcface,
+    "dlib": dlib,
+}

@@ -74,7 +74,7 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         if self.augment is None:
             return Picture(crop.pixels, placed)
         rng = np.random.default_rng((self.seed, index, draw))
-        return _augmented(self.augment, crop, placed, rng)
+        return augmented(self.augment, crop, placed, rng)
 
     def crop(self, index: int) -> Crop:
         """The crop of a sample before augmentation; raises what the decoder and the aligner raise."""
@@ -86,9 +86,10 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         return crop
 
 
-def _augmented(
+def augmented(
     augment: Augment | Augmentation, crop: Crop, points: Points | None, rng: np.random.Generator
 ) -> Picture:
+    """One crop, varied, with its points (K, 2) moved along."""
     move = getattr(augment, "with_points", None)
     if move is None:
         return Picture(augment(crop.pixels, rng), None if points is None else np.asarray(points))

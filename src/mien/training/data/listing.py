@@ -23,6 +23,8 @@ class Sample:
     attributes: further facts, as the data set spells them ("age": "20-29").
     box: the face in picture pixels, where the data set says it; None: find it, or take the whole picture.
     points: (K, 2) picture pixels, where the data set has them; the scheme is the data set's.
+    span: where in ``path`` the picture's file lies, start and length in bytes, when ``path`` is a tar shard.
+    data: the bytes of the picture's file, where they are at hand already.
     """
 
     path: Path
@@ -31,6 +33,8 @@ class Sample:
     attributes: Mapping[str, str] = field(default_factory=dict)
     box: Box | None = None
     points: Points | None = None
+    span: tuple[int, int] | None = None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

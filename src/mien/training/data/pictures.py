@@ -10,11 +10,12 @@ from mien.core.types import Image
 from mien.imaging.decode import decode
 from mien.imaging.header import DEFAULT_FORMATS, SUFFIXES
 from mien.imaging.sources import read_path
+from mien.training.data.listing import Sample
 from mien.training.data.netpbm import decode_netpbm, is_netpbm
 
 # Data sets are the user's own choice, so more formats are read than of strangers' uploads.
 FORMATS = DEFAULT_FORMATS | {"bmp", "gif", "tiff"}
-_ENDINGS = (*(ending for name in sorted(FORMATS) for ending in SUFFIXES[name]), ".pgm", ".ppm")
+ENDINGS = (*(ending for name in sorted(FORMATS) for ending in SUFFIXES[name]), ".pgm", ".ppm")
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -25,14 +26,32 @@ def find_pictures(folder: Path) -> list[Path]:
         found += [
             Path(place, name)
             for name in sorted(files)
-            if name.lower().endswith(_ENDINGS) and not name.startswith(".")
+            if name.lower().endswith(ENDINGS) and not name.startswith(".")
         ]
     return found
 
 
-def read_picture(path: Path, max_side: int | None = None) -> Image:
-    """Decode one picture of a data set; raises `ImageError` that names the file."""
-    return decode_picture(read_path(str(path)), str(path), max_side)
+def read_sample(sample: Sample, max_side: int | None = None) -> Image:
+    """Decode the picture of a sample; raises `ImageError` that names the file."""
+    return decode_picture(read_bytes(sample), str(sample.path), max_side)
+
+
+def read_bytes(sample: Sample) -> bytes:
+    """The picture's file as it is: at hand, a part of a tar shard, or a file of its own."""
+    if sample.data is not None:
+        return sample.data
+    if sample.span is None:
+        return read_path(str(sample.path))
+    start, length = sample.span
+    try:
+        with open(sample.path, "rb") as shard:
+            shard.seek(start)
+            data = shard.read(length)
+    except OSError as error:
+        raise ImageError("unreadable", f"the shard {sample.path} cannot be read: check the path") from error
+    if len(data) < length:
+        raise ImageError("damaged", f"the shard {sample.path} is cut short: copy it anew")
+    return data
 
 
 def decode_picture(data: bytes, name: str, max_side: int | None = None) -> Image:
