@@ -19,6 +19,7 @@ from mien.cli import (
     doctor,
     enrol,
     evaluate,
+    explain,
     gallery,
     identify,
     index,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
+app.command("explain")(explain.explain)
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("enrol")(enrol.enrol)
 app.command("identify")(identify.identify)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mien.detection.select import select
 from mien.evaluation.pages.faces import crop_around
 from mien.evaluation.pages.frame import Run, report_page
-from mien.evaluation.robustness import Damage, LevelRate, RobustnessReport
+from mien.evaluation.robustness import DAMAGES, Damage, LevelRate, RobustnessReport
 from mien.evaluation.wording import between, percent
 from mien.page.blocks import Axis, Chart, Charts, Page, Picture, Pictures, Section, Series, Table
 from mien.page.picture import embed
@@ -70,6 +70,7 @@ def examples(
 
 def _chart(name: str, clean: LevelRate, rates: Sequence[LevelRate]) -> Chart:
     all_rates = [clean, *rates]
+    units = {damage.name: damage.unit for damage in DAMAGES}
     places = [float(i) for i in range(len(all_rates))]
     series = [
         Series(
@@ -83,7 +84,7 @@ def _chart(name: str, clean: LevelRate, rates: Sequence[LevelRate]) -> Chart:
     ]
     return Chart(
         f"TMR under {name}",
-        Axis("level", 0, len(rates)),
+        Axis(units.get(name, "level"), 0, len(rates)),
         Axis("share of pictures", 0, 1, percent=True),
         series,
         "Band: 95 %, by person.",
