@@ -36,7 +36,7 @@ def test_a_planted_fivefold_rate_is_flagged_in_its_group_alone() -> None:
     rounds = 200
     found = [flags([TARGET, TARGET, 5 * TARGET, TARGET, TARGET], rng) for _ in range(rounds)]
     assert np.mean([row[2] for row in found]) > 0.99
-    assert np.mean([any(row[:2] + row[3:]) for row in found]) < 0.02
+    assert np.mean([any(row[:2] + row[3:]) for row in found]) <= 0.05
 
 
 def with_people(rng: np.random.Generator, people: int, factor: float) -> Cell:
@@ -75,6 +75,12 @@ def test_a_group_with_too_few_trials_is_not_judged() -> None:
 def test_a_small_group_with_a_glaring_rate_is_not_too_few() -> None:
     verdicts = judge_groups([Cell("a", 100_000, 100), Cell("b", 1000, 400)], TARGET)
     assert [verdict.flagged for verdict in verdicts] == [False, True]
+
+
+def test_a_very_bad_group_does_not_hide_a_bad_one() -> None:
+    counts = {"a": 100, "b": 110, "bad": 500, "very bad": 40_000}
+    verdicts = judge_groups([Cell(name, 100_000, errors) for name, errors in counts.items()], TARGET)
+    assert [verdict.flagged for verdict in verdicts] == [False, False, True, True]
 
 
 def test_a_difference_too_small_to_matter_is_not_flagged() -> None:

@@ -53,7 +53,7 @@ class Verdict:
 
     enough: at least 3 / target effective trials (rule of three), or a rate that is shown to be above the
         target (the lower end of its interval); else nothing is said: "too few".
-    ratio: rate over the rate of all other groups together; None where those never err.
+    ratio: rate over the rate of all other groups that are not flagged before; None where those never err.
     p_value: that the group is no worse than the rest, adjusted for the number of groups (Holm).
     flagged: significantly worse than the rest, and by more than `WORSE`.
     """
@@ -66,22 +66,34 @@ class Verdict:
 
 
 def judge_groups(cells: Sequence[Cell], target: float, kinds: int = 1) -> tuple[Verdict, ...]:
-    """Compare every group with all others together.
+    """Compare every group with all others together; a group that is flagged leaves, and the rest is compared
+    again, so that a very bad group does not make a bad one look good.
 
     target: the error rate that the threshold stands for.
     kinds: of errors that are judged side by side (FMR and FNMR are two), all to share the 5 %.
     """
-    enough = [_says_something(cell, target) for cell in cells]
-    heard = [i for i, good in enumerate(enough) if good]
-    raw = {i: _worse_than(cells[i], [cells[j] for j in heard if j != i]) for i in heard}
-    adjusted = _holm(raw, kinds * len(cells))
-    verdicts = []
-    for i, cell in enumerate(cells):
-        ratio = _ratio(cell, [cells[j] for j in heard if j != i]) if enough[i] else None
-        p = adjusted.get(i, 1.0)
-        big = enough[i] and (ratio is None or ratio > WORSE)
-        verdicts.append(Verdict(cell, enough[i], ratio, p, bool(p < ALPHA and big)))
-    return tuple(verdicts)
+    heard = [i for i, cell in enumerate(cells) if _says_something(cell, target)]
+    found = {i: Verdict(cell, i in heard, None, 1.0, False) for i, cell in enumerate(cells)}
+    left = list(heard)
+    while True:
+        compared = _one_pass(cells, left, kinds * len(cells))
+        found.update(compared)
+        flagged = {i for i, verdict in compared.items() if verdict.flagged}
+        left = [i for i in left if i not in flagged]
+        if not flagged or len(left) < 2:
+            return tuple(found[i] for i in range(len(cells)))
+
+
+def _one_pass(cells: Sequence[Cell], left: Sequence[int], tests: int) -> dict[int, Verdict]:
+    """Compare each of the groups that are left with all others that are left."""
+    rest = {i: [cells[j] for j in left if j != i] for i in left}
+    adjusted = _holm({i: _worse_than(cells[i], rest[i]) for i in left}, tests)
+    verdicts = {}
+    for i in left:
+        ratio = _ratio(cells[i], rest[i])
+        flagged = adjusted[i] < ALPHA and (ratio is None or ratio > WORSE)
+        verdicts[i] = Verdict(cells[i], True, ratio, adjusted[i], bool(flagged))
+    return verdicts
 
 
 @dataclass(frozen=True, slots=True)
