@@ -13,7 +13,7 @@ from mien.cli.output import emit, percent, progress, say, table
 from mien.core.errors import InputError, MienError
 
 if TYPE_CHECKING:
-    from mien.evaluation.liveness import LivenessReport, PartRates, Presentation
+    from mien.evaluation.liveness import LivenessReport, PartRates, Presentation, Rule
     from mien.pipeline.config import Config
 
 
@@ -70,17 +70,17 @@ def liveness(
     return 0
 
 
-def _rule(at: str):  # type: ignore[no-untyped-def]  # the literal type lives in a module imported late
+def _rule(at: str) -> tuple[Rule, float]:
+    if at == "eer":
+        return "eer", 0.0
     rule, _, value = at.partition("=")
-    if rule == "eer" and not value:
-        return rule, 0.0
     try:
         target = float(value)
     except ValueError:
         target = -1.0
     if rule not in ("bpcer", "apcer") or not 0 <= target <= 1:
         raise InputError(f"--at {at} sets no threshold: write bpcer=0.1, apcer=0.07 or eer")
-    return rule, target
+    return ("bpcer" if rule == "bpcer" else "apcer"), target
 
 
 def _answers(config: Config, labels: Path, images: Path, which: str, quiet: bool) -> list[Presentation]:

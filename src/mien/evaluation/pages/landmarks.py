@@ -14,7 +14,7 @@ from mien.evaluation.metrics.landmarks import cumulative_errors
 from mien.evaluation.pages.frame import Run, Show, failures_section, report_page
 from mien.evaluation.wording import between, percent
 from mien.geometry.schemes import Scheme
-from mien.page.blocks import Axis, Chart, Charts, Page, Pictures, Section, Series, Table, Text
+from mien.page.blocks import Axis, Chart, Charts, Page, Picture, Pictures, Section, Series, Table, Text
 from mien.page.picture import embed
 from mien.pipeline.analyze import Analyzer
 
@@ -74,7 +74,7 @@ def show_points(
 
     judged = sorted(scheme.mesh468)
 
-    def show(path: Path):  # type: ignore[no-untyped-def]  # a Picture, as Show says
+    def show(path: Path) -> Picture:
         decoded = analyzer.open(path)
         picture = decoded.image.pixels
         sets = [(truth[path][judged] * decoded.scale, TRUE)]
