@@ -40,6 +40,8 @@ def _commands(group: Command, path: str) -> Iterator[tuple[str, Command]]:
             continue
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
+        elif name == getattr(group, "default", None):  # what the group does without a further word
+            yield path, command
         else:
             yield f"{path} {name}", command
 

@@ -26,7 +26,7 @@ from mien.cli import (
     models,
     people,
     reconstruct,
-    train_headmodel,
+    train,
     verify,
 )
 from mien.cli.output import emit, fail, say, warn
@@ -58,7 +58,7 @@ app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.add_typer(evaluate.app)
 app.add_typer(compress.app)
-app.add_typer(train_headmodel.app)
+app.add_typer(train.app)
 
 
 def _print_version(asked: bool) -> None:

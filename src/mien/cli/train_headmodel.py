@@ -12,15 +12,7 @@ from mien.cli import options
 from mien.cli.output import emit, say
 from mien.core.errors import InputError
 
-app = typer.Typer(name="train", help="Learn models from your own data.", no_args_is_help=True)
 
-
-@app.callback()
-def train() -> None:
-    """Learn models from your own data."""
-
-
-@app.command("head-model")
 def head_model(
     shapes: Annotated[
         Path,

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Task = Literal["detect", "landmarks", "iris", "embed", "age", "sex", "expression", "liveness", "sample"]
+Task = Literal[
+    "detect",
+    "landmarks",
+    "iris",
+    "embed",
+    "age",
+    "sex",
+    "expression",
+    "attributes",
+    "liveness",
+    "coefficients",
+    "sample",
+]
 Format = Literal["onnx", "tflite", "dlib", "picture"]
 Precision = Literal["fp32", "bf16", "int8"]
 

@@ -238,8 +238,22 @@ def read_calibration(path: Path) -> Calibration:
     return parse_calibration(text, str(path))
 
 
+def calibration_beside(card: Path) -> Path:
+    """Where a user's own card file has its calibration: ``NAME.calibration.json`` beside ``NAME.toml``."""
+    return card.with_suffix(".calibration.json")
+
+
 def shipped_calibration(embedder: str) -> Calibration:
-    """Load the calibration that ships for an embedder, by its name or by fused names joined with "+"."""
+    """Load the calibration that comes with an embedder.
+
+    embedder: a name, fused names joined with "+", or the path of a user's own card file, whose calibration
+        stands beside it.
+    """
+    if embedder.endswith(".toml"):
+        beside = calibration_beside(Path(embedder))
+        if not beside.is_file():
+            raise UnknownModel(f"no calibration stands at {beside}: make one with `mien calibrate`")
+        return read_calibration(beside)
     file = resources.files("mien.zoo") / "cards" / "calibration" / f"{embedder}.json"
     if not file.is_file():
         raise UnknownModel(f"no calibration ships for {embedder}: make one with `mien calibrate`")

@@ -40,9 +40,7 @@ class DataPart:
     size: int = option(112, "side of the square picture that the net sees, in pixels", low=16, high=1024)
     channels: int = option(3, "3: colour; 1: grey", choices=(1, 3))
     align: str = option(
-        "none",
-        "none: the pictures are cut already; a template of `mien.alignment` (arcface): find the face and "
-        "move it there",
+        "whole", "whole: the pictures are cut already; centre: their middle square; box: the listed box"
     )
     fractions: tuple[float, ...] = option(
         (0.7, 0.15, 0.15), "shares of the people for training, validation and test; nobody is in two", low=0

@@ -1,0 +1,136 @@
+"""A recipe from start to end: prepare, train or go on, and what a folder of a run holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.core.errors import InputError
+from mien.training.checkpoint import (
+    BEST,
+    FOLDER,
+    Checkpoint,
+    load_checkpoint,
+    numbered_checkpoints,
+)
+from mien.training.journal import Watcher
+from mien.training.recipe import Recipe
+from mien.training.recipefile import format_recipe, parse_recipe
+from mien.training.torchless import require_torch
+
+if TYPE_CHECKING:
+    from mien.training.job import Findings
+    from mien.training.loop import Outcome
+
+RECIPE = "recipe.toml"
+# Keys of [run] that may differ from the checkpoint's: they change how long and where, not what is learned.
+_HOW_LONG = ("epochs", "steps", "patience", "validate_every", "save_every", "keep")
+_WHERE = ("workers", "device", "compile", "parallel", "tensorboard")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What a run made.
+
+    findings: of the validation part with the weights that count.    tested: of the test part, at the
+    thresholds of the validation; None where there is none, or the run was stopped.
+    """
+
+    out: Path
+    recipe: Recipe
+    outcome: Outcome
+    findings: Findings | None
+    tested: Findings | None
+
+
+def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Watcher | None = None) -> Run:
+    """Train a recipe into a folder.
+
+    resume: the checkpoint to go on from; None starts anew, which a folder that holds a run refuses.
+    Every process that torchrun started calls this; the first one writes.
+    raises: `InputError`, `ThinData`, `DependencyMissing`.
+    """
+    require_torch()
+    from mien.training.loop import Training
+    from mien.training.processes import joined_processes
+    from mien.training.stop import stoppable
+    from mien.training.tasks import prepare
+
+    checkpoint = load_checkpoint(resume) if resume is not None else None
+    if checkpoint is not None:
+        check_same(recipe, checkpoint)
+    with joined_processes(recipe.run.device) as processes:
+        if processes.first and checkpoint is None:
+            _start(recipe, out)
+        processes.wait()
+        job = prepare(recipe)
+        if checkpoint is None and recipe.net.weights:
+            _start_from(job.net, Path(recipe.net.weights))
+        training = Training(recipe, job, out, processes, checkpoint=checkpoint, watcher=watcher)
+        with stoppable() as wish:
+            outcome = training.run(wish)
+        findings = tested = None
+        if outcome.ending != "stopped" and processes.first and not training.wrapped.sharded:
+            findings, tested = training.judge()
+    return Run(out, recipe, outcome, findings, tested)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and talks, also before torchrun's processes have met."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def check_same(recipe: Recipe, checkpoint: Checkpoint) -> None:
+    """Refuse to go on with a recipe that would have trained something else."""
+    before = parse_recipe(checkpoint.recipe, "the checkpoint's recipe")
+    for name in (field.name for field in dataclasses.fields(Recipe)):
+        ours, theirs = getattr(recipe, name), getattr(before, name)
+        if name == "run":
+            changes = {key: getattr(ours, key) for key in (*_HOW_LONG, *_WHERE)}
+            theirs = dataclasses.replace(theirs, **changes)
+        if name == "data":
+            theirs = dataclasses.replace(theirs, root=ours.root)  # it may have moved
+        if ours != theirs and name != "about":
+            keys = _differing(ours, theirs)
+            raise InputError(
+                f"[{name}] differs from what the checkpoint was trained with ({keys}): set it back, or start "
+                "anew in another --out"
+            )
+
+
+def _differing(ours: object, theirs: object) -> str:
+    if not dataclasses.is_dataclass(ours):
+        return f"{theirs!r} there, {ours!r} here"
+    names = [field.name for field in dataclasses.fields(ours)]
+    return ", ".join(name for name in names if getattr(ours, name) != getattr(theirs, name))
+
+
+def _start(recipe: Recipe, out: Path) -> None:
+    if numbered_checkpoints(out):
+        raise InputError(f"{out} already holds a run: go on with --resume, or choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / FOLDER / BEST).unlink(missing_ok=True)
+        (out / RECIPE).write_text(format_recipe(recipe), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}): choose another --out") from error
+
+
+def _start_from(net: object, place: Path) -> None:
+    """Take the weights of another run where name and shape agree (a new head starts fresh)."""
+    from torch import nn
+
+    from mien.training.checkpoint import find_checkpoint
+
+    assert isinstance(net, nn.Module)
+    given = load_checkpoint(find_checkpoint(place)).net()
+    own = net.state_dict()
+    taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    if not taken:
+        raise InputError(
+            f"net.weights: {place} holds no weight that this net has: choose a run of the same net"
+        )
+    net.load_state_dict({**own, **taken})

@@ -1,0 +1,164 @@
+"""What several tasks share: the parts of the data, their data sets, batches through a net, model inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from mien.core.errors import InputError
+from mien.core.modelcard import Preprocess
+from mien.core.types import Pixels
+from mien.training.augment import build_augment
+from mien.training.data import Listing, read_source, split_by_identity
+from mien.training.data.crops import ALIGNMENTS, Align
+from mien.training.data.dataset import PictureDataset
+from mien.training.nets import build_net
+from mien.training.recipe import Recipe
+
+SHOWN = 12  # validation pictures in a report
+
+
+class Parts(NamedTuple):
+    """Listings of which no two show the same person.    test: empty where the recipe keeps none."""
+
+    train: Listing
+    validation: Listing
+    test: Listing
+
+
+def read_parts(recipe: Recipe) -> Parts:
+    """List a recipe's pictures and deal them by person."""
+    data = recipe.data
+    if not data.root:
+        raise InputError("the recipe names no data: --set data.root=FOLDER")
+    listing = read_source(data.source, Path(data.root), **data.options)
+    return deal(recipe, listing)
+
+
+def deal(recipe: Recipe, listing: Listing) -> Parts:
+    """Split a listing by person as the recipe says, then cut each part to ``data.limit``."""
+    data = recipe.data
+    shares = [share for share in data.fractions if share > 0]
+    if (
+        len(data.fractions) not in (2, 3)
+        or len(shares) < 2
+        or data.fractions[0] == 0
+        or data.fractions[1] == 0
+    ):
+        raise InputError(
+            f"data.fractions cannot be {list(data.fractions)}: give two or three shares, for training, "
+            "validation and test; only the last may be 0"
+        )
+    parts = [*split_by_identity(listing, shares, data.split_seed), Listing(())][:3]
+    if data.limit:
+        parts = [_sample(part, data.limit, data.split_seed) for part in parts]
+    return Parts(*parts)
+
+
+def _sample(listing: Listing, limit: int, seed: int) -> Listing:
+    """So many samples, people as whole as can be: shuffled people, one after the other, until it is full."""
+    if len(listing) <= limit:
+        return listing
+    groups = np.random.default_rng(seed).permutation(list(listing.groups))
+    place = {group: number for number, group in enumerate(groups.tolist())}
+    chosen = sorted(range(len(listing)), key=lambda row: (place[listing.samples[row].group], row))[:limit]
+    return listing.subset(sorted(chosen))
+
+
+def pictures(
+    recipe: Recipe, listing: Listing, classes: Sequence[str] | None = None, *, training: bool = False
+) -> PictureDataset:
+    """The pictures of one part as the net sees them; only training pictures are varied."""
+    data = recipe.data
+    varied = build_augment(recipe.augment.options) if training else None
+    return PictureDataset(
+        listing,
+        data.size,
+        data.channels,
+        varied,
+        find_align(data.align),
+        classes=classes,
+        # A few hundred megabytes at most; reading and decoding each epoch anew costs more than the memory.
+        keep=recipe.run.workers == 0 and len(listing) * data.size**2 * 3 < 400e6,
+        seed=recipe.run.seed,
+    )
+
+
+def find_align(name: str) -> Align:
+    """What cuts a sample to a square, by the name that recipes use."""
+    if name in ALIGNMENTS:
+        return ALIGNMENTS[name]
+    raise InputError(f"data.align cannot be {name!r}: choose {', '.join(ALIGNMENTS)}")
+
+
+def net_of(recipe: Recipe, dim: int | None = None) -> nn.Module:
+    """The recipe's net, with ``dim`` outputs where the task fixes them."""
+    part, data = recipe.net, recipe.data
+    return build_net(part.name, size=data.size, channels=data.channels, dim=dim or part.dim, **part.options)
+
+
+@torch.no_grad()
+def answers(net: nn.Module, dataset: Any, device: torch.device, batch: int = 256) -> Any:
+    """A net's answers to a whole data set, in order, on the CPU: (N, …) float32, or a dict of such."""
+    found = [_off(net(pictures.to(device))) for pictures in _batches(dataset, batch)]
+    if isinstance(found[0], Mapping):
+        return {name: torch.cat([one[name] for one in found]) for name in found[0]}
+    return torch.cat(found)
+
+
+def _off(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: tensor.float().cpu() for name, tensor in value.items()}
+    return value.float().cpu()
+
+
+def _batches(dataset: Any, batch: int) -> Iterator[Tensor]:
+    # A generator of its own leaves the one that seeds the steps alone.
+    for item in DataLoader(dataset, batch_size=batch, generator=torch.Generator()):
+        yield item[0]
+
+
+def unit(features: Tensor) -> NDArray[np.float64]:
+    """(N, D) features as directions, in float64."""
+    wide = features.double()
+    return np.asarray((wide / wide.norm(dim=1, keepdim=True).clamp_min(1e-12)).numpy())
+
+
+def shown(dataset: PictureDataset, row: int) -> Pixels:
+    """A validation picture as the net saw it, for the report."""
+    return dataset.picture(row).pixels
+
+
+class FromCard(nn.Module):
+    """A net behind what a model card can say: RGB of one size in [-1, 1], whatever the net itself takes.
+
+    The picture is brought to the net's size, and to grey (ITU-R 601) where it takes one channel.
+    """
+
+    grey: Tensor
+
+    def __init__(self, net: nn.Module, size: int, channels: int) -> None:
+        super().__init__()
+        self.net, self.size, self.channels = net, size, channels
+        self.register_buffer("grey", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
+
+    def forward(self, pictures: Tensor) -> Any:
+        if pictures.shape[-1] != self.size:
+            shape = (self.size, self.size)
+            pictures = functional.interpolate(pictures, shape, mode="bilinear", align_corners=False)
+        if self.channels == 1:
+            pictures = (pictures * self.grey).sum(1, keepdim=True)
+        return self.net(pictures)
+
+
+def card_input(size: int) -> Preprocess:
+    """uint8 RGB to [-1, 1], as the data sets of the lab do it."""
+    return Preprocess(width=size, height=size, mean=(127.5,) * 3, std=(127.5,) * 3)

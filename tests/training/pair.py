@@ -1,0 +1,33 @@
+"""``torchrun --nproc-per-node 2 -m tests.training.pair OUT``: the tiny job in two processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from tests.training.lab import tiny_job, tiny_recipe
+
+from mien.training.checkpoint import load_checkpoint, numbered_checkpoints
+from mien.training.loop import Training
+from mien.training.processes import joined_processes
+
+PLAIN = ("run.epochs=2", "run.ema=0.9", "run.clip=1.0")
+
+
+def main(out: Path) -> None:
+    """DDP, FSDP, and FSDP again from a checkpoint."""
+    torch.set_num_threads(1)
+    with joined_processes("cpu") as processes:
+        for kind in ("ddp", "fsdp"):
+            recipe = tiny_recipe(*PLAIN, "run.batch=4", f"run.parallel={kind}")
+            Training(recipe, tiny_job(recipe), out / kind, processes).run()
+        # Once more, from the checkpoint after the first epoch.
+        recipe = tiny_recipe(*PLAIN, "run.batch=4", "run.parallel=fsdp", "run.keep=9")
+        Training(recipe, tiny_job(recipe), out / "first", processes).run()
+        checkpoint = load_checkpoint(numbered_checkpoints(out / "first")[0])
+        Training(recipe, tiny_job(recipe), out / "again", processes, checkpoint=checkpoint).run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

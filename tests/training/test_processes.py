@@ -1,0 +1,62 @@
+"""Two processes of torchrun learn what one learns of twice the batch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.lab import same_bits, tiny_job, tiny_recipe
+from tests.training.pair import PLAIN
+from torch import Tensor
+
+from mien.core.errors import InputError
+from mien.training.checkpoint import load_checkpoint, numbered_checkpoints
+from mien.training.loop import Training
+from mien.training.processes import Processes, find_device
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pair")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "tests.training.pair", str(out)],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "", "OMP_NUM_THREADS": "1", "HOME": str(out)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return out
+
+
+def tensors(out: Path) -> Mapping[str, Tensor]:
+    return load_checkpoint(numbered_checkpoints(out)[-1]).tensors
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_two_processes_are_one_with_twice_the_batch(kind: str, pair: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(*PLAIN, "run.batch=8")
+    Training(recipe, tiny_job(recipe), tmp_path, Processes(0, 1, torch.device("cpu"))).run()
+    alone, together = tensors(tmp_path), tensors(pair / kind)
+    learned = [name for name in alone if not name.startswith("optimiser.")]
+    assert set(learned) == {name for name in together if not name.startswith("optimiser.")}
+    for name in learned:
+        torch.testing.assert_close(together[name], alone[name], rtol=1e-3, atol=1e-4)
+
+
+def test_sharded_weights_go_on_from_a_checkpoint_with_the_same_bits(pair: Path) -> None:
+    assert same_bits(tensors(pair / "first"), tensors(pair / "again"))
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    with pytest.raises(InputError, match=r"choose auto"):
+        find_device("abacus")

@@ -1,0 +1,64 @@
+"""Every recipe that ships trains two steps on tiny data and becomes a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.training.lab import draw_people
+
+from mien.runtime.session import open_network
+from mien.training.finish import finish
+from mien.training.recipe import Recipe
+from mien.training.recipefile import read_recipe, shipped_recipes
+from mien.training.run import train
+from mien.zoo.registry import card
+from mien.zoo.store import fetch
+
+PEOPLE = [f"s{number}" for number in range(1, 17)]
+# Nets as wide and pictures as large as the recipes say would take minutes here.
+SMALL = ("run.steps=2", "run.batch=8", "run.tensorboard=false", "run.workers=0", "run.device=cpu",
+         "run.precision=fp32", "run.compile=false")  # fmt: skip
+
+
+def small(name: str, root: Path) -> Recipe:
+    plain = read_recipe(name)
+    sets = [*SMALL, f"data.root={draw_data(plain, root)}", "data.size=32"]
+    if plain.sampler.name == "balanced":
+        sets.append("sampler.pictures=2")
+    if plain.task.name == "coefficients":
+        sets += ["task.heads=8", "task.validation=4", "net.width=8"]
+    return read_recipe(name, sets)
+
+
+def draw_data(recipe: Recipe, root: Path) -> Path:
+    """Pictures laid out as the recipe's source wants them."""
+    return draw_people(root / "people", PEOPLE, 4)
+
+
+@pytest.mark.parametrize("name", list(shipped_recipes()))
+def test_every_recipe_trains_two_steps_and_becomes_a_model(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_ENGINE", "openvino")
+    recipe = small(name, tmp_path)
+    run = train(recipe, tmp_path / "run")
+    assert run.outcome.progress.step == 2
+    finished = finish(run)
+    made = card(finished.exported.card)
+    assert made.name == recipe.name
+    assert finished.exported.parity < 1e-4
+    side = made.preprocess.side
+    pixels = np.zeros((1, side, side, 3), np.uint8)
+    answers = open_network(made, fetch(made, allow_noncommercial=True)).run(pixels)
+    assert all(np.isfinite(answer).all() for answer in answers.values())
+    assert "<svg" in finished.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(shipped_recipes()))
+def test_every_recipe_says_what_it_is_and_under_which_licence(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.about
+    assert recipe.licence != "unknown"
