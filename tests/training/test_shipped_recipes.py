@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.training.lab import draw_people
+from tests.training.draw import draw_data
 
 from mien.runtime.session import open_network
 from mien.training.finish import finish
@@ -16,25 +16,31 @@ from mien.training.run import train
 from mien.zoo.registry import card
 from mien.zoo.store import fetch
 
-PEOPLE = [f"s{number}" for number in range(1, 17)]
 # Nets as wide and pictures as large as the recipes say would take minutes here.
 SMALL = ("run.steps=2", "run.batch=8", "run.tensorboard=false", "run.workers=0", "run.device=cpu",
          "run.precision=fp32", "run.compile=false")  # fmt: skip
 
 
+NARROW = {
+    "resnet18": ["net.width=8"],
+    "ir18": ["net.width=8"],
+    "irse18": ["net.width=8"],
+    "mobilefacenet": ["net.width=0.25"],
+    "inception_resnet": ["net.width=0.1", "net.blocks=[1, 1, 1]"],
+    "vit": ["net.width=24", "net.depth=2"],
+}
+SIZES = {"inception_resnet": 96}
+
+
 def small(name: str, root: Path) -> Recipe:
     plain = read_recipe(name)
-    sets = [*SMALL, f"data.root={draw_data(plain, root)}", "data.size=32"]
+    sets = [*SMALL, f"data.root={draw_data(plain, root)}", f"data.size={SIZES.get(plain.net.name, 32)}"]
+    sets += NARROW.get(plain.net.name, [])
     if plain.sampler.name == "balanced":
         sets.append("sampler.pictures=2")
     if plain.task.name == "coefficients":
-        sets += ["task.heads=8", "task.validation=4", "net.width=8"]
+        sets += ["task.heads=8", "task.validation=4"]
     return read_recipe(name, sets)
-
-
-def draw_data(recipe: Recipe, root: Path) -> Path:
-    """Pictures laid out as the recipe's source wants them."""
-    return draw_people(root / "people", PEOPLE, 4)
 
 
 @pytest.mark.parametrize("name", list(shipped_recipes()))
