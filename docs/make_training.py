@@ -1,4 +1,4 @@
-"""Write the tables of docs/training.md from the code: ``python -m docs.make_training``; a test fails when stale."""
+"""Write the tables of docs/training.md: ``python -m docs.make_training``; a test fails if they are stale."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _about(section: str) -> str:
 
 def _keys(docs: list[OptionDoc]) -> str:
     rows = [
-        f"| `{doc.name}` | {doc.type} | {_default(doc)} | {_cell(range_text(doc))} | {_cell(doc.doc)} |" for doc in docs
+        f"| `{doc.name}` | {doc.type} | {_default(doc)} | {_cell(range_text(doc))} | {_cell(doc.doc)} |"
+        for doc in docs
     ]
     return "\n".join(["| key | type | default | values | means |", "| --- | --- | --- | --- | --- |", *rows])
 

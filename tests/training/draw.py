@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tests.training.lab import draw_people
 
 from mien.training.recipe import Recipe
-from tests.training.lab import draw_people
 
 PEOPLE = [f"s{number}" for number in range(1, 17)]
 
@@ -34,9 +34,9 @@ def _folder(root: Path) -> Path:
 
 def _celeba(root: Path) -> Path:
     lines = []
-    for number in range(64):
-        _picture(root / f"{number:06d}.jpg", number % 16)
-        lines.append(f"{number:06d}.jpg {number % 16}")
+    for number in range(96):
+        _picture(root / f"{number:06d}.jpg", number % 32)
+        lines.append(f"{number:06d}.jpg {number % 32}")
     (root / "identity_CelebA.txt").write_text("\n".join(lines), encoding="utf-8")
     return root
 
@@ -45,7 +45,11 @@ def _fairface(root: Path) -> Path:
     lines = ["file,age,gender,race"]
     for number in range(48):
         _picture(root / f"train/{number}.jpg", number)
-        facts = (("0-2", "20-29")[number % 2], ("Male", "Female")[number // 2 % 2], ("A", "B", "C")[number % 3])
+        facts = (
+            ("0-2", "20-29")[number % 2],
+            ("Male", "Female")[number // 2 % 2],
+            ("A", "B", "C")[number % 3],
+        )
         lines.append(f"train/{number}.jpg,{','.join(facts)}")
     (root / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
     return root

@@ -28,6 +28,7 @@ NARROW = {
     "mobilefacenet": ["net.width=0.25"],
     "inception_resnet": ["net.width=0.1", "net.blocks=[1, 1, 1]"],
     "vit": ["net.width=24", "net.depth=2"],
+    "vgg11": ["net.width=8"],
 }
 SIZES = {"inception_resnet": 96}
 

@@ -40,7 +40,9 @@ class DataPart:
     size: int = option(112, "side of the square picture that the net sees, in pixels", low=16, high=1024)
     channels: int = option(3, "3: colour; 1: grey", choices=(1, 3))
     align: str = option(
-        "whole", "whole: the pictures are cut already; centre: their middle square; box: the listed box"
+        "whole",
+        "whole: the pictures are cut already; centre: their middle square; box: the listed box; arcface or "
+        "dlib: find the face and move it onto that template, as the pipeline does",
     )
     fractions: tuple[float, ...] = option(
         (0.7, 0.15, 0.15), "shares of the people for training, validation and test; nobody is in two", low=0

@@ -31,6 +31,8 @@ SOURCES: Mapping[str, SourceEntry] = {
     "lfw": SourceEntry("lfw", "a list of names and counts, as LFW has it"),
     "fairface": SourceEntry("fairface", "FairFace's table: age, gender or race of one picture a person"),
     "celeba": SourceEntry("celeba", "CelebA's lists: identities, attributes, five points"),
+    "paths": SourceEntry("paths", "pictures whose path says what they show and whom"),
+    "points": SourceEntry("points", "a table of points, a row a picture"),
     "shards": SourceEntry("shards", "WebDataset tar shards, read in place"),
 }
 

@@ -39,7 +39,9 @@ def read(root: Path, config: Config) -> Listing:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"the table {path} cannot be read ({error}): check the source's options") from error
     folder = root / config.pictures
-    return Listing(tuple(_sample(folder, row, place, person, path) for place, row in enumerate(rows, 2) if row))
+    return Listing(
+        tuple(_sample(folder, row, place, person, path) for place, row in enumerate(rows, 2) if row)
+    )
 
 
 def _sample(folder: Path, row: list[str], place: int, person: re.Pattern[str], table: Path) -> Sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from mien.core.errors import InputError
+from mien.alignment.templates import TEMPLATES
+from mien.core.errors import InputError, ThinData
 from mien.core.modelcard import Preprocess
 from mien.core.types import Pixels
 from mien.training.augment import build_augment
@@ -23,6 +25,7 @@ from mien.training.data.dataset import PictureDataset
 from mien.training.nets import build_net
 from mien.training.recipe import Recipe
 
+_log = logging.getLogger(__name__)
 SHOWN = 12  # validation pictures in a report
 
 
@@ -40,7 +43,25 @@ def read_parts(recipe: Recipe) -> Parts:
     if not data.root:
         raise InputError("the recipe names no data: --set data.root=FOLDER")
     listing = read_source(data.source, Path(data.root), **data.options)
-    return deal(recipe, listing)
+    return Parts(*(_with_faces(recipe, part) for part in deal(recipe, listing)))
+
+
+def _with_faces(recipe: Recipe, listing: Listing) -> Listing:
+    """Without the pictures in which the pipeline finds no face; their crops are on disk from now on."""
+    data = recipe.data
+    if data.align not in TEMPLATES or not len(listing):
+        return listing
+    from mien.training.data.align import acquire
+
+    acquired = acquire(listing, find_align(data.align), data.size)
+    if acquired.failures:
+        path, why = acquired.failures[0]
+        _log.warning(
+            "%d of %d pictures are left out: %s (%s)", len(acquired.failures), len(listing), why, path
+        )
+    if not acquired.listing.samples:
+        raise ThinData(f"no face was found in {data.root}: check the pictures, or set data.align to whole")
+    return acquired.listing
 
 
 def deal(recipe: Recipe, listing: Listing) -> Parts:
@@ -96,7 +117,11 @@ def find_align(name: str) -> Align:
     """What cuts a sample to a square, by the name that recipes use."""
     if name in ALIGNMENTS:
         return ALIGNMENTS[name]
-    raise InputError(f"data.align cannot be {name!r}: choose {', '.join(ALIGNMENTS)}")
+    if name in TEMPLATES:
+        from mien.training.data.align import PipelineAlign
+
+        return PipelineAlign(name)
+    raise InputError(f"data.align cannot be {name!r}: choose {', '.join([*ALIGNMENTS, *TEMPLATES])}")
 
 
 def net_of(recipe: Recipe, dim: int | None = None) -> nn.Module:
