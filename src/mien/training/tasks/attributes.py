@@ -49,7 +49,7 @@ class Config:
     )
     smoothing: float = option(0.0, "share of the target given to all classes alike", low=0, high=0.99)
     card_task: str = option("attributes", "task on the model card", choices=("attributes", *CARD_TASKS))
-    template: str = option("arcface", "how faces shall be cut for the model: arcface or dlib")
+    template: str = option("arcface", "how faces shall be cut for the model", choices=tuple(TEMPLATES))
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mien.alignment.templates import find_template
+from mien.alignment.templates import TEMPLATES, find_template
 from mien.core.errors import InputError, ThinData
 from mien.evaluation.metrics.liveness import bpcer, threshold_at_eer, worst_species
 from mien.evaluation.metrics.verification import auc, eer
@@ -39,7 +39,7 @@ class Config:
     balance: bool = option(
         True, "living faces and attacks weigh the same in the loss, however many there are"
     )
-    template: str = option("arcface", "how faces shall be cut for the model: arcface or dlib")
+    template: str = option("arcface", "how faces shall be cut for the model", choices=tuple(TEMPLATES))
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mien.alignment.templates import find_template
+from mien.alignment.templates import TEMPLATES, find_template
 from mien.core.errors import ThinData
 from mien.evaluation.metrics.verification import auc, eer, fmr_at, threshold_at_fmr, tmr_at_fmr
 from mien.training.data import Listing
@@ -37,7 +37,9 @@ class Config:
     monitor: str = option("eer", "which figure says what is best", choices=("eer", "auc", "tmr"))
     fmr: float = option(1e-2, "error rate at which tmr is measured", low=1e-6, high=0.5)
     most: int = option(2000, "validation pictures that are compared, each with every other", low=4)
-    template: str = option("arcface", "how `mien verify` shall cut faces for the model: arcface or dlib")
+    template: str = option(
+        "arcface", "how `mien verify` shall cut faces for the model", choices=tuple(TEMPLATES)
+    )
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:

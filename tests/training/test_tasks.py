@@ -1,0 +1,204 @@
+"""Tasks: each learns what is plainly there, measures by the book, and exports what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.training.draw import draw_data
+from tests.training.lab import draw_people
+
+from mien.core.errors import InputError, ThinData
+from mien.core.types import Image
+from mien.pipeline.analyze import Analyzer
+from mien.training.data import read_source
+from mien.training.export_onnx import onnx_bytes, torch_answers
+from mien.training.finish import finish
+from mien.training.job import Exportable
+from mien.training.recipe import Recipe
+from mien.training.recipefile import parse_recipe
+from mien.training.run import Run, train
+from mien.training.samplers import Pick
+from mien.training.tasks import prepare
+from mien.training.tasks.coefficients import Heads
+from mien.training.tasks.landmarks import face_sizes
+from mien.training.tasks.parts import deal
+from mien.training.trained import load_trained
+
+BASE = """
+name = "taught"
+[data]
+size = 16
+fractions = [0.5, 0.5]
+[net]
+name = "cnn"
+width = 8
+blocks = 2
+dim = 16
+[optimiser]
+name = "adamw"
+lr = 0.01
+[run]
+epochs = 6
+batch = 16
+device = "cpu"
+tensorboard = false
+"""
+
+
+def recipe(*sets: str) -> Recipe:
+    return parse_recipe(BASE, "taught.toml", sets)
+
+
+def people(tmp_path: Path, count: int = 24, each: int = 8) -> Path:
+    return draw_people(tmp_path / "people", [f"p{number:02d}" for number in range(count)], each)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small net that learned to tell drawn people apart."""
+    tmp_path = tmp_path_factory.mktemp("taught")
+    given = recipe(f"data.root={people(tmp_path)}", "loss.name=softmax")
+    return train(given, tmp_path / "run")
+
+
+def test_recognition_tells_people_apart_whom_it_never_saw(taught: Run) -> None:
+    run = taught
+    assert run.findings is not None
+    assert run.findings.metrics["eer"] < 0.15
+    parts = deal(run.recipe, read_source("folder", Path(run.recipe.data.root)))
+    assert not set(parts.train.groups) & set(parts.validation.groups)
+
+
+def test_a_trained_embedder_comes_with_a_calibration_that_its_card_leads_to(taught: Run) -> None:
+    from mien.embedding.calibration import shipped_calibration
+
+    finished = finish(taught)
+    known = shipped_calibration(str(finished.exported.card))
+    assert known.embedder == "taught"
+    assert known.models == {"taught": finished.exported.sha256}
+    assert known.threshold(0.1) < known.threshold(0.02)
+
+
+@pytest.mark.weights
+def test_a_trained_embedder_works_in_verify_at_once(
+    analyzer: Analyzer, astronaut: Image, hopper: Image, taught: Run
+) -> None:
+    from mien.pipeline.config import configure
+    from mien.pipeline.verify import verify
+
+    finished = finish(taught)
+    config = configure(models=str(finished.exported.card), allow_noncommercial=True)
+    with Analyzer(config) as opened:
+        same = verify(opened, astronaut.pixels, astronaut.pixels, fmr=0.05)
+        other = verify(opened, astronaut.pixels, hopper.pixels, fmr=0.05)
+    assert same.same
+    assert same.similarity == pytest.approx(1.0)
+    assert other.similarity is not None
+    assert other.similarity < 1.0
+
+
+def test_attributes_learn_every_question_and_skip_what_is_not_known(tmp_path: Path) -> None:
+    root = people(tmp_path, 24, 4)
+    lines = ["path,label,person,dark,shot"]
+    for number in range(24):
+        for shot in range(4):
+            dark = "" if shot == 3 else str(number % 2)
+            lines.append(f"p{number:02d}/{shot}.png,{number % 3},p{number:02d},{dark},{shot}")
+    (root / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    sets = (f"data.root={root}", "data.source=csv", "data.group=person", "task.name=attributes")
+    given = recipe(*sets, 'task.questions=["dark", "label"]', "task.balance=1.0", "run.epochs=1")
+    job = prepare(given)
+    targets = job.train[Pick(0, 0)][1]
+    assert targets.keys() == {"dark", "label"}
+    answers = job.net(torch.zeros(2, 3, 16, 16))
+    assert {name: tuple(row.shape) for name, row in answers.items()} == {"dark": (2, 2), "label": (2, 3)}
+    known = {"dark": torch.tensor([0, 1]), "label": torch.tensor([2, 0])}
+    blank = {"dark": torch.tensor([0, -1]), "label": torch.tensor([2, 0])}
+    assert job.criterion(answers, known) != job.criterion(answers, blank)
+    assert torch.isfinite(job.criterion(answers, {**known, "dark": torch.tensor([-1, -1])}))
+    with pytest.raises(InputError, match="ask for others out of"):
+        prepare(recipe(*sets, 'task.questions=["hair"]'))
+
+
+def test_liveness_measures_the_worst_kind_of_attack(tmp_path: Path) -> None:
+    root = draw_data(recipe("data.source=paths"), tmp_path)
+    pattern = '".*?(?P<label>real|attack_[a-z]+).*client(?P<person>\\\\d+).*"'
+    sets = (f"data.root={root}", "data.source=paths", f"data.pattern={pattern}", "task.name=liveness")
+    job = prepare(recipe(*sets))
+    found = job.validate(job.net, torch.device("cpu"))
+    assert {"eer", "worst apcer at the threshold", "bpcer at the threshold"} <= set(found.metrics)
+    assert job.facts["attacks"] == ["attack_mobile", "attack_print"]
+    with pytest.raises(ThinData, match=r"task\.real"):
+        prepare(recipe(*sets, "task.real=alive"))
+
+
+def test_landmarks_leave_the_model_in_shares_of_the_crop(tmp_path: Path) -> None:
+    root = draw_data(recipe("data.source=points"), tmp_path)
+    given = recipe(f"data.root={root}", "data.source=points", "task.name=landmarks", "data.align=box")
+    job = prepare(given)
+    run = train(dataclasses.replace(given, run=dataclasses.replace(given.run, steps=2)), tmp_path / "run")
+    trained = load_trained(run.out)
+    said = torch_answers(trained.exportable().module, np.zeros((1, 16, 16, 3), np.uint8))[0]
+    with torch.no_grad():
+        raw = trained.net(torch.full((1, 3, 16, 16), -1.0)).reshape(1, 68, 2)
+    np.testing.assert_allclose(said, (raw.numpy() + 1) / 2, atol=1e-6)
+    target = job.train[Pick(0, 0)][1]
+    assert target.shape == (136,)
+    assert target.abs().max() <= 1.0
+
+
+def test_errors_of_68_points_are_divided_by_the_distance_of_the_outer_eye_corners() -> None:
+    points = np.zeros((1, 68, 2))
+    points[0, 36], points[0, 45] = (10, 20), (40, 60)
+    assert face_sizes(points).tolist() == [50.0]
+
+
+def test_training_and_validation_heads_are_different_and_repeat(tmp_path: Path) -> None:
+    given = recipe("task.name=coefficients", "task.heads=3", "task.validation=3", "data.size=32")
+    one, other = prepare(given), prepare(given)
+    assert isinstance(one.train, Heads)
+    assert isinstance(other.train, Heads)
+    assert [torch.equal(one.train[k][0], other.train[k][0]) for k in range(3)] == [True] * 3
+    rows = [tuple(one.train.head(k)[1]) for k in range(3)]
+    assert len(set(rows)) == 3
+    found = one.validate(one.net, torch.device("cpu"))
+    assert 1.0 < found.metrics["mm of the mean head"] < 15.0
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (("data.fractions=[0.5]",), "two or three shares"),
+        (("loss.name=wing",), "no loss is called 'wing'"),
+        (("task.name=attributes", "loss.name=arcface"), "leave [loss] out"),
+        (("task.name=coefficients", "task.heads=2", "loss.name=arcface"), "choose l2"),
+        (("data.per_class=99",), "lower data.per_class"),
+        (("task.template=passport",), "template cannot be 'passport'"),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(sets: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    given = recipe(f"data.root={people(tmp_path, 8, 2)}", *sets)
+    with pytest.raises((InputError, ThinData)) as caught:
+        prepare(given)
+    assert said in str(caught.value)
+
+
+def test_the_exported_graph_takes_any_number_of_pictures(tmp_path: Path) -> None:
+    import onnxruntime
+
+    given = recipe(f"data.root={people(tmp_path, 8, 2)}", "data.channels=1", "loss.name=softmax")
+    job = prepare(given)
+    from mien.training.tasks import export
+
+    exportable: Exportable = export(given, job.facts, job.net.eval())
+    session = onnxruntime.InferenceSession(onnx_bytes(exportable), providers=["CPUExecutionProvider"])
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 112, 112, 3), np.uint8)
+    planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    got = session.run(None, {"input": planes})[0]
+    np.testing.assert_allclose(got, torch_answers(exportable.module, pixels)[0], rtol=1e-3, atol=1e-4)
+    one = session.run(None, {"input": planes[:1]})[0]
+    np.testing.assert_allclose(one, got[:1], rtol=1e-4, atol=1e-5)
