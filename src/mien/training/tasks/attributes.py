@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mien.alignment.templates import TEMPLATES, find_template
 from mien.core.errors import InputError, ThinData
 from mien.core.modelcard import Task
 from mien.evaluation.metrics.classification import accuracy, balanced_accuracy, confusion
@@ -91,8 +92,6 @@ def build(recipe: Recipe, config: Config, facts: Mapping[str, Any]) -> nn.Module
 
 
 def export(recipe: Recipe, config: Config, facts: Mapping[str, Any], net: nn.Module) -> Exportable:
-    from mien.alignment.templates import find_template
-
     said = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in facts["classes"].items())
     return Exportable(
         module=_Probabilities(FromCard(net, recipe.data.size, recipe.data.channels)),
