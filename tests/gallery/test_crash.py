@@ -1,6 +1,6 @@
 """Nothing acknowledged is lost, nothing erased comes back, nothing is half done: whatever goes wrong.
 
-The numbers G1 to G7 are those of docs/gallery.md. Each has a small version here and a full one marked `long`.
+The numbers G1 to G8 are those of docs/gallery.md. Each has a small version here and a full one marked `long`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import add
 from pathlib import Path
 
 import apsw
@@ -38,9 +41,15 @@ def open_over(vfs: PowerCutVfs | None, folder: Path) -> People:
     return People(records, sealer, load_protector, folder)
 
 
-def hold(folder: Path, enrolled: Iterable[str], erased: Iterable[str], maybe: Iterable[str] = ()) -> None:
+def hold(
+    folder: Path,
+    enrolled: Iterable[str],
+    erased: Iterable[str],
+    maybe: Iterable[str] = (),
+    opener: Callable[[Path], People] = open_people,
+) -> None:
     """The gallery holds exactly what was acknowledged; ``maybe`` was asked for but not acknowledged."""
-    with open_people(folder) as people:
+    with opener(folder) as people:
         people.verify()
         names = {person.name for person in people.all()}
         assert set(enrolled) - set(maybe) <= names
@@ -57,9 +66,10 @@ def hold(folder: Path, enrolled: Iterable[str], erased: Iterable[str], maybe: It
 WRITER = """
 import sys
 from pathlib import Path
-from tests.gallery.conftest import open_people, two_photos
+from tests.gallery.conftest import two_photos
+from {module} import {opener}
 from mien.gallery.leave import erase
-people = open_people(Path(sys.argv[1]))
+people = {opener}(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[2]) + 100000):
     print("?", number, flush=True)
     people.enrol(f"person {number}", two_photos(number))
@@ -71,14 +81,19 @@ for number in range(int(sys.argv[2]), int(sys.argv[2]) + 100000):
 """
 
 
-def kill_and_check(folder: Path, kills: int, seed: int = 0) -> int:
+def kill_and_check(
+    folder: Path, kills: int, seed: int = 0, opener: Callable[[Path], People] = open_people
+) -> int:
+    module = f"tests.gallery.{opener.__module__.rpartition('.')[2]}"
+    code = WRITER.replace("{module}", module).replace("{opener}", opener.__name__)
     rng, enrolled, erased, maybe, start = random.Random(seed), set[str](), set[str](), set[str](), 1
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     for _ in range(kills):
-        command = [sys.executable, "-c", WRITER, str(folder), str(start)]
+        command = [sys.executable, "-c", code, str(folder), str(start)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as writer:
             assert writer.stdout is not None
             lines = [writer.stdout.readline()]
+            assert lines[0], "the writer did not start"
             deadline = time.monotonic() + rng.uniform(0.0, 0.25)
             while time.monotonic() < deadline:
                 lines.append(writer.stdout.readline())
@@ -94,11 +109,11 @@ def kill_and_check(folder: Path, kills: int, seed: int = 0) -> int:
                 enrolled.discard(name)
                 erased.add(name)
         # What was asked for at the kill may have happened or not; find out, then hold it to that.
-        with open_people(folder) as people:
+        with opener(folder) as people:
             names = {str(person.name) for person in people.all()}
         assert enrolled - maybe <= names <= enrolled | maybe
         enrolled, erased = names, (erased | maybe) - names
-    hold(folder, enrolled, erased)
+    hold(folder, enrolled, erased, opener=opener)
     return len(enrolled)
 
 
@@ -320,3 +335,64 @@ def test_g7_a_flipped_bit_is_never_a_wrong_identity(folder: Path) -> None:
 @pytest.mark.long
 def test_g7_200_flips(folder: Path) -> None:
     assert flip_and_check(folder, 200) > 0
+
+
+# --- G8: the machine misbehaves ---------------------------------------------------------------------------
+
+
+def test_g8_a_clock_that_jumps_loses_and_mixes_up_nothing(folder: Path) -> None:
+    now, years = time.time(), [0, 30, -20, 80, -60, 0, 0.001]
+    for number, jump in enumerate(years, start=1):
+        with open_people(folder, clock=partial(add, now, jump * 365.25 * 86_400)) as people:
+            people.enrol(f"person {number}", two_photos(number))
+            people.enrol(f"person {number}", two_photos(number))
+    with open_people(folder) as people:
+        people.verify()
+        assert {person.name for person in people.all()} == {f"person {n}" for n in range(1, 1 + len(years))}
+        for number in range(1, 1 + len(years)):
+            found = people.identify(Embedding(unit(number), MODEL), top=1)[0]
+            assert found.name == f"person {number}"
+            assert len(people.faces(found.person)) == 4
+            erase(people, found.person)
+        assert len(people) == 0
+
+
+@contextlib.contextmanager
+def somebody_else() -> Iterator[None]:
+    """Root may write anywhere, so the process becomes another user for a while."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("there", [True, False])
+def test_g8_a_read_only_folder_is_an_error_with_its_cure(there: bool) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+        folder = Path(home) / "gallery"
+        if there:
+            open_people(folder).close()
+        else:
+            folder.mkdir()
+        for path in [Path(home), folder, *folder.iterdir()]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        with somebody_else(), pytest.raises(StoreError, match=r"check its folder|name another folder"):
+            open_people(folder)
+        for path in (Path(home), folder):
+            path.chmod(0o755)
+
+
+def test_g8_a_full_temporary_folder_does_not_matter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TMPDIR", "SQLITE_TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, "/dev/full")
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/full")
+    with open_people(folder) as people:
+        for number in range(1, 6):
+            people.enrol(f"person {number}", two_photos(number))
+        erase(people, "person 1")
+        people.records.backup(folder.parent / "backup.db")
+    hold(folder, {f"person {number}" for number in range(2, 6)}, ["person 1"])

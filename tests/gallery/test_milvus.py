@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.gallery.conftest import MASTER, MODEL, near, open_people, someone, unit
+from tests.gallery.test_crash import kill_and_check
 from tests.gallery.test_state_machine import GalleryMachine, run
 
 from mien.core.errors import InputError, StoreError
@@ -28,6 +29,10 @@ from mien.privacy.seal import Keyring
 ROOT = Path(__file__).resolve().parents[2]
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
+
+
+def open_file(folder: Path) -> People:
+    return open_uri(f"milvus://{folder}/faces.db")
 
 
 def open_uri(uri: str, protection: str = "rotation") -> People:
@@ -54,6 +59,13 @@ def test_finds_who_was_enrolled_also_after_opening_again(uri: str) -> None:
         assert people.searchable(MODEL) == 300
         assert people.verify() == {"people": 300, "faces": 300, "audit_entries": 300}
         assert people.identify(Embedding(unit(7), MODEL))[0].name == "person 7"
+
+
+def test_finds_packed_bits_too(uri: str) -> None:
+    with open_uri(uri, "biohash") as people:
+        list(people.enrol_many(Enrolment(f"person {i}", [someone(i)]) for i in range(200)))
+        found = [people.identify(Embedding(near(unit(i), 0.9), MODEL), top=1)[0] for i in range(0, 200, 10)]
+    assert [match.name for match in found] == [f"person {i}" for i in range(0, 200, 10)]
 
 
 def test_an_erased_person_is_forgotten_by_every_connection(uri: str) -> None:
@@ -209,11 +221,23 @@ def test_g5_8_processes_of_100_through_a_server(server: str) -> None:
     writers(server, 8, 100)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_g1_no_acknowledged_change_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
+    assert kill_and_check(tmp_path, 2, opener=open_file) > 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_g1_100_kills(tmp_path: Path) -> None:
+    assert kill_and_check(tmp_path, 100, opener=open_file) > 100
+
+
 class MilvusMachine(GalleryMachine):
     """The same rules over a file of milvus-lite."""
 
     def make(self) -> People:
-        return open_uri(f"milvus://{self.folder}/faces.db")
+        return open_file(self.folder)
 
 
 def test_milvus_behaves_like_a_dictionary() -> None:

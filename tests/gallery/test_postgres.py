@@ -27,12 +27,12 @@ SERVER = os.environ.get("MIEN_TEST_POSTGRES", "")
 pytestmark = pytest.mark.skipif(not SERVER, reason="MIEN_TEST_POSTGRES is not set: see .ci/services.sh")
 
 
-def open_server(schema: str) -> People:
+def open_server(schema: str, protection: str = "rotation") -> People:
     from mien.gallery.postgres import PostgresRecords
 
     records = PostgresRecords(f"{SERVER}?options=-csearch_path%3D{schema},public")
     try:
-        sealer = found(records, lambda gallery, new: Keyring(MASTER))
+        sealer = found(records, lambda gallery, new: Keyring(MASTER), protection)
         return People(records, sealer, load_protector)
     except BaseException:
         records.close()
@@ -73,6 +73,13 @@ def test_finds_who_was_enrolled_also_from_another_connection(schema: str) -> Non
     with open_server(schema) as third:
         assert third.searchable(MODEL) == 300
         assert third.verify()["people"] == 300
+
+
+def test_finds_packed_bits_too(schema: str) -> None:
+    with open_server(schema, "biohash") as people:
+        list(people.enrol_many(Enrolment(f"person {i}", [someone(i)]) for i in range(200)))
+        found = [people.identify(Embedding(near(unit(i), 0.9), MODEL), top=1)[0] for i in range(0, 200, 10)]
+    assert [match.name for match in found] == [f"person {i}" for i in range(0, 200, 10)]
 
 
 def test_an_erased_person_is_forgotten_by_every_process(schema: str) -> None:

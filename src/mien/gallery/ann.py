@@ -21,6 +21,9 @@ from mien.gallery.index import Ids, RowIds, Templates
 
 BLOCK = 65_536
 SHORTLIST = 1500
+# Of people behind the k best, as many are compared exactly as lie within ten standard deviations of what
+# rounding to eight bits does to a difference of cosines (0.001 at 128 dimensions, less at more).
+SLACK, MARGIN = 8, 0.01
 # The 16-point quantiser of a two-dimensional standard normal (Lloyd's algorithm on 400,000 samples;
 # mean squared error 0.1074 a pair).
 CODEBOOK = np.array(
@@ -69,7 +72,11 @@ class ScanIndex:
             wanted = wanted * self._ids.rows // max(self._ids.alive, 1) + 1
         rows = _search(self._coarse, rotated, min(wanted, self._ids.rows))
         rows = np.sort(rows[self._ids.values[rows] != 0])
-        best = np.argsort(-(self._coded(rows) @ rotated), kind="stable")[:k]
+        scores = self._scores(rows, rotated)
+        best = np.argsort(-scores, kind="stable")[: k + SLACK]
+        # Whoever is further behind than eight bits can err is not compared exactly: reading them costs most.
+        if len(best) > k:
+            best = best[scores[best] >= scores[best[k - 1]] - MARGIN]
         return self._ids.values[rows[best]]
 
     def state(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
@@ -121,6 +128,16 @@ class ScanIndex:
             part = slice(edges[number], edges[number + 1])
             inside = rows[part] - number * BLOCK
             np.multiply(block[inside], self._scales[number][inside, None], out=out[part])
+        return out
+
+    def _scores(self, rows: NDArray[np.int64], rotated: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosines of these sorted rows with a rotated query, from their eight-bit codes.  returns: (N,)."""
+        out = np.empty(len(rows), dtype=np.float32)
+        edges = np.searchsorted(rows, np.arange(len(self._blocks) + 1) * BLOCK)
+        for number, block in enumerate(self._blocks):
+            part = slice(edges[number], edges[number + 1])
+            inside = rows[part] - number * BLOCK
+            out[part] = (block[inside].astype(np.float32) @ rotated) * self._scales[number][inside]
         return out
 
     def _compact(self) -> None:

@@ -27,7 +27,8 @@ class Index(Protocol):
         """Forget these people; ids that are not here are ignored."""
 
     def nearest(self, query: Templates, k: int) -> Ids:
-        """The ids of about the k most similar people, best first; the caller ranks the last places exactly.
+        """The ids of the k most similar people, and of those that come so close behind that only their exact
+        similarity can tell; the caller ranks them.
 
         query: (D,).
         """

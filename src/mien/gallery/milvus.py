@@ -27,6 +27,7 @@ from mien.core.errors import DependencyMissing, InputError, StoreError
 from mien.gallery.documents import JOURNAL, TABLES, TURNS, Row, Table, Where, kinds, pack, unpack
 from mien.gallery.index import Ids, Templates
 from mien.gallery.journaled import JournaledRecords
+from mien.gallery.templates import comparable
 
 LONGEST = 65_535  # of a VARCHAR, in bytes
 NONE = -1  # ids and times are positive
@@ -260,7 +261,10 @@ class MilvusIndex:
         return int(rows[0]["count(*)"])
 
     def put(self, ids: Ids, templates: Templates) -> None:
-        rows = [{"person": int(id), "template": row} for id, row in zip(ids, templates.tolist(), strict=True)]
+        rows = [
+            {"person": int(id), "template": row}
+            for id, row in zip(ids, comparable(templates).tolist(), strict=True)
+        ]
         with self._documents._named_errors():
             for start in range(0, len(rows), PAGE):
                 self._client.upsert(self._name, rows[start : start + PAGE])
@@ -274,7 +278,7 @@ class MilvusIndex:
         with self._documents._named_errors():
             found = self._client.search(
                 self._name,
-                data=[query.tolist()],
+                data=[comparable(query).tolist()],
                 limit=min(k, 16_384),
                 anns_field="template",
                 search_params={"metric_type": "IP", "params": {"ef": max(EF_SEARCH, k)}},

@@ -21,6 +21,7 @@ from mien.core.errors import DependencyMissing, StoreError
 from mien.gallery.index import Ids, Index, Templates
 from mien.gallery.schema import STEPS, steps_after
 from mien.gallery.sql import SqlRecords
+from mien.gallery.templates import comparable
 
 # Any number that other programs on the server are unlikely to lock: "MIEN" twice.
 LOCK = 0x4D49454E4D49454E
@@ -157,7 +158,7 @@ class PgVectorIndex:
         self._records.run_many(
             f"INSERT INTO {self._table} (person, template) VALUES (?, ?) "
             "ON CONFLICT (person) DO UPDATE SET template = excluded.template",
-            ((int(id), _literal(row)) for id, row in zip(ids, templates, strict=True)),
+            ((int(id), _literal(row)) for id, row in zip(ids, comparable(templates), strict=True)),
         )
 
     def drop(self, ids: Ids) -> None:
@@ -166,7 +167,8 @@ class PgVectorIndex:
 
     def nearest(self, query: Templates, k: int) -> Ids:
         rows = self._records.run(
-            f"SELECT person FROM {self._table} ORDER BY template <#> ?::vector LIMIT ?", (_literal(query), k)
+            f"SELECT person FROM {self._table} ORDER BY template <#> ?::vector LIMIT ?",
+            (_literal(comparable(query)), k),
         )
         return np.array([row[0] for row in rows], dtype=np.int64)
 

@@ -70,6 +70,7 @@ class SqliteRecords(SqlRecords):
             "foreign_keys = ON",
             "trusted_schema = OFF",
             "cell_size_check = ON",
+            "temp_store = MEMORY",  # a temporary file elsewhere could be full, or keep what is erased here
         ):
             self._db.execute(f"PRAGMA {setting}")
         self._bulk = True

@@ -17,7 +17,7 @@ from mien.gallery.ann import ScanIndex, scan_works
 from mien.gallery.flat import FlatIndex
 from mien.gallery.index import Ids, Index, Templates
 from mien.gallery.rows import FaceRow, PersonRow, Records
-from mien.gallery.templates import pool, pool_bits, similarities
+from mien.gallery.templates import comparable, pool, pool_bits, similarities
 from mien.gallery.vault import OpenFace, Vault
 
 FLAT_LIMIT = 20_000
@@ -95,7 +95,7 @@ class Search:
         if index is None or not len(index):
             self._refuse_other_models(model)
             return []
-        ids = index.nearest(query, top + 8)
+        ids = index.nearest(query, top)
         return self.compare(query, model, [int(i) for i in ids], top)
 
     def compare(
@@ -184,7 +184,7 @@ class Search:
     def _put(self, model: str, ids: Ids, templates: Templates) -> None:
         index = self._indexes.get(model)
         if index is None:
-            served = self._records.server_index(model, templates.shape[1])
+            served = self._records.server_index(model, comparable(templates[:1]).shape[1])
             # An empty server index is falsy.
             index = self._indexes[model] = FlatIndex() if served is None else served
             if served is not None:

@@ -53,6 +53,16 @@ def similarities(query: NDArray[Any], templates: NDArray[Any]) -> NDArray[np.flo
     return np.asarray(templates @ query, dtype=np.float32)
 
 
+def comparable(templates: NDArray[Any]) -> NDArray[np.float32]:
+    """Templates for a server that knows inner products only: packed bits become signs.
+
+    The inner product of two rows of B signs is B - 2 * their Hamming distance, so the order is the same.
+    """
+    if templates.dtype == np.uint8:
+        return np.unpackbits(templates, axis=-1).astype(np.float32) * 2 - 1
+    return np.asarray(templates, dtype=np.float32)
+
+
 def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list[str]:
     """For each photo, why another one would serve better; "" where it is fine.
 
