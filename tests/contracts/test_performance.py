@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from docs.make_gallery import PAGE as GALLERY
+from docs.make_gallery import gallery_page
 from docs.make_performance import PAGE, RESULTS, performance_page
 
 NAMES = ("throughput", "peers", "startup", "engines", "precisions")
@@ -13,6 +15,11 @@ NAMES = ("throughput", "peers", "startup", "engines", "precisions")
 
 def test_the_page_is_fresh() -> None:
     assert PAGE.read_text(encoding="utf-8") == performance_page(), "run: python -m docs.make_performance"
+
+
+@pytest.mark.skipif(not (RESULTS / "gallery.json").exists(), reason="the gallery was not measured yet")
+def test_the_table_of_the_gallery_is_fresh() -> None:
+    assert GALLERY.read_text(encoding="utf-8") == gallery_page(), "run: python -m docs.make_gallery"
 
 
 @pytest.mark.parametrize("name", NAMES)
