@@ -1,4 +1,4 @@
-"""Write the table of docs/gallery.md from benchmarks/results/gallery.json: ``python -m docs.make_gallery``."""
+"""Write the table of docs/gallery.md from benchmarks/results/gallery.json: `python -m docs.make_gallery`."""
 
 from __future__ import annotations
 
