@@ -20,6 +20,7 @@ from tests.gallery.test_journaled import Memory
 from mien.core.errors import StoreCorrupt, StoreError, WrongKey
 from mien.core.people import Consent
 from mien.core.types import Embedding
+from mien.gallery.copy import copy
 from mien.gallery.corrections import apart, merge, not_the_same, undo
 from mien.gallery.journaled import JournaledRecords
 from mien.gallery.leave import remaining
@@ -190,6 +191,38 @@ def start(memory: Memory) -> None:
     with People(records, found(records, lambda gallery, new: Keyring(MASTER)), load_protector) as people:
         people.enrol("person 1", two_photos(1))
         people.enrol("person 2", two_photos(2))
+
+
+def test_a_copy_made_before_still_opens_unless_the_old_key_is_destroyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mien.pipeline.stores import open_people as open_gallery
+    from mien.pipeline.stores import rekey_gallery
+
+    monkeypatch.setenv("MIEN_KEYS", str(tmp_path / "keys"))
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    with open_gallery(one) as people:
+        people.enrol("Ada", two_photos(1))
+    source, target = SqliteRecords(Path(one)), SqliteRecords(Path(two))
+    copy(source, target)
+    source.close()
+    target.close()
+
+    def names() -> list[str | None]:
+        found = []
+        for uri in (one, two):
+            with open_gallery(uri) as people:
+                found += [person.name for person in people.all()]
+        return found
+
+    rekey_gallery(one)
+    assert names() == ["Ada", "Ada"]
+    rekey_gallery(two)
+    assert names() == ["Ada", "Ada"]
+    monkeypatch.setenv("MIEN_GALLERY_NEW_PASSPHRASE", "correct horse")
+    rekey_gallery(two, destroy=True)
+    monkeypatch.setenv("MIEN_GALLERY_PASSPHRASE", "correct horse")
+    assert names() == ["Ada", "Ada"]
 
 
 # --- the process is killed --------------------------------------------------------------------------------

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import StoreCorrupt, WrongKey
-from mien.privacy.keys import adopt_staged_key, destroy_key_file, master_key, new_master_key, staged_keys
+from mien.privacy.keys import (
+    adopt_staged_key,
+    destroy_retired_key,
+    master_key,
+    new_master_key,
+    retire_key_file,
+    retired_keys,
+    staged_keys,
+)
 from mien.privacy.seal import Keyring, derive
 
 GALLERY = bytes(16)
@@ -96,19 +104,27 @@ def test_a_staged_key_replaces_the_key_file_in_one_step(tmp_path: Path) -> None:
     old = master_key(GALLERY, True, environment)
     assert staged_keys(GALLERY, environment) == []
     new_master_key(GALLERY, environment)  # broken off
-    (tmp_path / f"{GALLERY.hex()}.half.staged").write_text("ab")
     new, in_file = new_master_key(GALLERY, environment)
     assert in_file
     assert new != old
     assert staged_keys(GALLERY, environment) == [new]
     assert master_key(GALLERY, False, environment) == old
+    (tmp_path / f"{GALLERY.hex()}.half.staged").write_text("ab")
+    assert staged_keys(GALLERY, environment) == [new]
+    (tmp_path / f"{GALLERY.hex()}.half.staged").unlink()
     adopt_staged_key(GALLERY, new, environment)
     adopt_staged_key(GALLERY, new, environment)
     assert master_key(GALLERY, False, environment) == new
-    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600]
-    assert destroy_key_file(GALLERY, environment)
-    assert not destroy_key_file(GALLERY, environment)
-    assert list(tmp_path.iterdir()) == []
+    assert staged_keys(GALLERY, environment) == []
+    assert retired_keys(GALLERY, environment) == [old]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600] * 2
+    destroy_retired_key(GALLERY, old, environment)
+    destroy_retired_key(GALLERY, old, environment)
+    assert retired_keys(GALLERY, environment) == []
+    retire_key_file(GALLERY, environment)
+    assert retired_keys(GALLERY, environment) == [new]
+    with pytest.raises(WrongKey):
+        master_key(GALLERY, False, environment)
 
 
 def test_a_new_key_from_the_environment_is_not_written_to_a_file(tmp_path: Path) -> None:

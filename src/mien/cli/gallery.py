@@ -43,16 +43,23 @@ def copy(
 
 
 @app.command()
-def rekey(where: gallery_options.Where = None, as_json: options.Json = False) -> None:
-    """Seal everything again under a new key, and destroy the old one.
+def rekey(
+    where: gallery_options.Where = None,
+    destroy: Annotated[
+        bool,
+        typer.Option("--destroy-old-key", help="Copies and backups made before cannot be opened any more."),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Seal everything again under a new key.
 
     The new key is MIEN_GALLERY_NEW_KEY, or made of MIEN_GALLERY_NEW_PASSPHRASE, or a random one in the key
-    file. Killed at any point, the gallery still opens. Backups made before need the old key.
+    file. Killed at any point, the gallery still opens.
     """
     from mien.pipeline.stores import gallery_uri, rekey_gallery
 
-    done = rekey_gallery(gallery_uri(where))
+    done = rekey_gallery(gallery_uri(where), destroy)
     if as_json:
-        emit({"people": done.people, "faces": done.faces})
+        emit({"people": done.people, "faces": done.faces, "old_key_destroyed": destroy})
     else:
         say(f"{done.people:,} people with {done.faces:,} photos are sealed with the new key")

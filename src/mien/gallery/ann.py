@@ -66,7 +66,7 @@ class ScanIndex:
             self._ids.kill(ids)
 
     def nearest(self, query: Templates, k: int) -> Ids:
-        rotated = np.ascontiguousarray(query @ self._rotation, dtype=np.float32)
+        rotated = np.ascontiguousarray(np.vecdot(self._rotation.T, query), dtype=np.float32)
         wanted = max(SHORTLIST, 4 * k)
         if self._ids.dead:
             wanted = wanted * self._ids.rows // max(self._ids.alive, 1) + 1
@@ -137,7 +137,7 @@ class ScanIndex:
         for number, block in enumerate(self._blocks):
             part = slice(edges[number], edges[number + 1])
             inside = rows[part] - number * BLOCK
-            out[part] = (block[inside].astype(np.float32) @ rotated) * self._scales[number][inside]
+            out[part] = np.vecdot(block[inside].astype(np.float32), rotated) * self._scales[number][inside]
         return out
 
     def _compact(self) -> None:

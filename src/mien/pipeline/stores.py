@@ -14,9 +14,11 @@ from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records
 from mien.privacy.keys import (
     adopt_staged_key,
-    destroy_key_file,
+    destroy_retired_key,
     master_key,
     new_master_key,
+    retire_key_file,
+    retired_keys,
     staged_keys,
 )
 from mien.privacy.protect import load_protector
@@ -40,35 +42,42 @@ def open_people(
     """
     records, folder = open_records(uri, create)
     try:
-        sealer = found(records, lambda gallery, new: _keyring(records, gallery, new), protection)
+        sealer = found(
+            records,
+            lambda id, new: Keyring(master_key(id, create=True) if new else _key(records, id)),
+            protection,
+        )
         return People(records, sealer, load_protector, folder, actor or _actor())
     except BaseException:
         records.close()
         raise
 
 
-def rekey_gallery(uri: str, actor: str | None = None) -> Rekeyed:
+def rekey_gallery(uri: str, destroy: bool = False, actor: str | None = None) -> Rekeyed:
     """Give a gallery another key: ``MIEN_GALLERY_NEW_KEY``, ``MIEN_GALLERY_NEW_PASSPHRASE``, or a random one
     in its key file. Killed at any point, the gallery opens with the key that is in force.
 
+    destroy: do not keep the old key file aside, which copies and backups made before need.
     raises: `WrongKey`, `StoreCorrupt`, `StoreError`; the old key is then still in force.
     """
     records, folder = open_records(uri, create=False)
     try:
         gallery = gallery_id(records)
-        old = _keyring(records, gallery, new=False)
+        old = _key(records, gallery)
         made: list[tuple[bytes, bool]] = []
 
         def make_new() -> Keyring:
             made.append(new_master_key(gallery))
             return Keyring(made[0][0])
 
-        done = rekey(records, old, make_new, load_protector, actor or _actor(), time.time())
+        done = rekey(records, Keyring(old), make_new, load_protector, actor or _actor(), time.time())
         key, in_file = made[0]
         if in_file:
             adopt_staged_key(gallery, key)
         else:
-            destroy_key_file(gallery)
+            retire_key_file(gallery)
+        if destroy:
+            destroy_retired_key(gallery, old)
         people = People(records, Keyring(key), load_protector, folder)
     except BaseException:
         records.close()
@@ -78,13 +87,19 @@ def rekey_gallery(uri: str, actor: str | None = None) -> Rekeyed:
     return done
 
 
-def _keyring(records: Records, gallery: bytes, new: bool) -> Keyring:
-    """The key in force: the staged one where a change of keys was broken off after it was carried out."""
-    for key in [] if new else staged_keys(gallery):
+def _key(records: Records, gallery: bytes) -> bytes:
+    """The key in force: a staged one where a change of keys was broken off after it was carried out, a
+    retired one where this is a copy of a gallery that got another key."""
+    for key in staged_keys(gallery):
         if opens(records, Keyring(key)):
             adopt_staged_key(gallery, key)
-            return Keyring(key)
-    return Keyring(master_key(gallery, create=new))
+            return key
+    usual = master_key(gallery, create=False)
+    if not opens(records, Keyring(usual)):
+        for key in retired_keys(gallery):
+            if opens(records, Keyring(key)):
+                return key
+    return usual
 
 
 def _actor() -> str:

@@ -19,6 +19,8 @@ from mien.privacy.seal import KEY_BYTES
 
 # RFC 7914; 2**15 costs about 0.1 s and 32 MiB once per opening.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
+# Keys beside the key file: one that a change made and that waits to be in force, and one that was.
+STAGED, RETIRED = "staged", "retired"
 
 
 def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -64,19 +66,6 @@ def parse_key(text: str) -> bytes:
     return key
 
 
-def destroy_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ) -> bool:
-    """Overwrite and remove the key file; all that it sealed is lost. Says if there was one."""
-    path = keys_folder(environment) / f"{gallery.hex()}.key"
-    if not path.exists():
-        return False
-    with path.open("r+b") as file:
-        file.write(os.urandom(2 * KEY_BYTES + 1))
-        file.flush()
-        os.fsync(file.fileno())
-    path.unlink()
-    return True
-
-
 def new_master_key(gallery: bytes, environment: Mapping[str, str] = os.environ) -> tuple[bytes, bool]:
     """The key that a gallery shall get: (key, whether it is a key file's).
 
@@ -94,42 +83,81 @@ def new_master_key(gallery: bytes, environment: Mapping[str, str] = os.environ) 
             "this gallery's key comes from the environment: give the new one as MIEN_GALLERY_NEW_KEY or "
             "MIEN_GALLERY_NEW_PASSPHRASE"
         )
-    for left in _all_staged(gallery, environment):
+    for left in _all(gallery, STAGED, environment):
         left.unlink(missing_ok=True)
     key = os.urandom(KEY_BYTES)
-    path = _staged(gallery, key, environment)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_private(path, key)
-    _sync_folder(path.parent)
+    _put_aside(gallery, key, STAGED, environment)
     return key, True
 
 
 def staged_keys(gallery: bytes, environment: Mapping[str, str] = os.environ) -> list[bytes]:
     """Keys of changes that began; the one that opens the gallery, if any, is in force."""
+    return _read_all(gallery, STAGED, environment)
+
+
+def retired_keys(gallery: bytes, environment: Mapping[str, str] = os.environ) -> list[bytes]:
+    """Keys that were replaced: copies and backups made before still need them."""
+    return _read_all(gallery, RETIRED, environment)
+
+
+def adopt_staged_key(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> None:
+    """This staged key becomes the gallery's key file in one step, and the one before is retired.
+
+    Another process may have done it. The name of a staged file holds the key's digest, so a change that
+    somebody else begins meanwhile is another file.
+    """
+    path = _aside(gallery, key, STAGED, environment)
+    if path.exists():
+        retire_key_file(gallery, environment, remove=False)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path, path.with_name(f"{gallery.hex()}.key"))
+            _sync_folder(path.parent)
+
+
+def retire_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ, remove: bool = True) -> None:
+    """Keep a copy of the key file, if there is one, among the retired keys, and remove it."""
+    path = keys_folder(environment) / f"{gallery.hex()}.key"
+    if path.exists():
+        _put_aside(gallery, _read_key_file(path), RETIRED, environment)
+        if remove:
+            path.unlink()
+            _sync_folder(path.parent)
+
+
+def destroy_retired_key(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> None:
+    """Overwrite and remove a retired key; all that only it opens is lost."""
+    path = _aside(gallery, key, RETIRED, environment)
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        file.write(os.urandom(2 * KEY_BYTES + 1))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink(missing_ok=True)
+
+
+def _aside(gallery: bytes, key: bytes, state: str, environment: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(b"mien key" + key).hexdigest()[:16]
+    return keys_folder(environment) / f"{gallery.hex()}.{digest}.{state}"
+
+
+def _put_aside(gallery: bytes, key: bytes, state: str, environment: Mapping[str, str]) -> None:
+    path = _aside(gallery, key, state, environment)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)  # a process that was killed may have left half of it
+    _write_private(path, key)
+    _sync_folder(path.parent)
+
+
+def _all(gallery: bytes, state: str, environment: Mapping[str, str]) -> list[Path]:
+    return sorted(keys_folder(environment).glob(f"{gallery.hex()}.*.{state}"))
+
+
+def _read_all(gallery: bytes, state: str, environment: Mapping[str, str]) -> list[bytes]:
     found = []
-    for path in _all_staged(gallery, environment):
+    for path in _all(gallery, state, environment):
         # One that is half written was never in force, one that is gone is the key file now.
         with contextlib.suppress(OSError, WrongKey):
             found.append(parse_key(path.read_text(encoding="ascii")))
     return found
-
-
-def adopt_staged_key(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> None:
-    """This staged key becomes the gallery's key file in one step; another process may have done it."""
-    # Its name holds the key's digest: a change that another process stages meanwhile is another file.
-    path = _staged(gallery, key, environment)
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(path, path.with_name(f"{gallery.hex()}.key"))
-        _sync_folder(path.parent)
-
-
-def _staged(gallery: bytes, key: bytes, environment: Mapping[str, str]) -> Path:
-    digest = hashlib.sha256(b"mien staged key" + key).hexdigest()[:16]
-    return keys_folder(environment) / f"{gallery.hex()}.{digest}.staged"
-
-
-def _all_staged(gallery: bytes, environment: Mapping[str, str]) -> list[Path]:
-    return sorted(keys_folder(environment).glob(f"{gallery.hex()}.*.staged"))
 
 
 def _make_key_file(path: Path) -> bytes:
