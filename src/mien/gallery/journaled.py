@@ -165,7 +165,7 @@ class JournaledRecords:
             )
         self._open_pending().put(table, rows)
         self._turns.renew()
-        if self._filling and self._open_pending().touched(table) > FILL and table is not META:
+        if self._filling and len(self._open_pending()) > FILL and table is not META:
             self._spill()
 
     def _spill(self) -> None:
@@ -209,7 +209,7 @@ class JournaledRecords:
                 return self._documents.page(table, after, limit, *wheres)
             self._turns.renew()
             # As many more as the transaction may have dropped.
-            rows = self._documents.page(table, after, limit + self._pending.touched(table), *wheres)
+            rows = self._documents.page(table, after, limit + self._pending.touched(table, after), *wheres)
             beyond = Where(table.key, beyond=after)
             return sorted(self._pending.over(table, rows, (beyond, *wheres)), key=_key)[:limit]
 

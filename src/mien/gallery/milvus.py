@@ -161,10 +161,14 @@ class MilvusDocuments:
             return MilvusIndex(self, model, dimension)
 
     def settle(self) -> None:
-        """Flush and compact; the server removes the old files when it collects its garbage."""
+        """Compact; the server removes the old files when it collects its garbage.
+
+        milvus-lite flushes first, so that its log goes; a cluster does that by itself, and allows it rarely.
+        """
         with self._named_errors():
             for table in (*TABLES, JOURNAL):
-                self._client.flush(self._name(table))
+                if self._place.file is not None:
+                    self._client.flush(self._name(table))
                 self._client.compact(self._name(table))
 
     def close(self) -> None:

@@ -26,8 +26,9 @@ class Pending:
     def drop(self, table: Table, keys: Iterable[Any]) -> None:
         self._rows[table.name].update(dict.fromkeys(keys))
 
-    def touched(self, table: Table) -> int:
-        return len(self._rows[table.name])
+    def touched(self, table: Table, beyond: int = -1) -> int:
+        """How many rows of the table with a greater key were put or dropped."""
+        return sum(key > beyond for key in self._rows[table.name])
 
     def over(self, table: Table, rows: Iterable[Any], wheres: Sequence[Where]) -> list[Any]:
         """What the query would find after the transaction, given what it finds before it."""
