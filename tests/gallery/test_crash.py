@@ -264,8 +264,10 @@ def test_g5_8_processes_of_1000(folder: Path) -> None:
 
 
 def old_gallery(folder: Path, version: int) -> None:
-    """A database as an older mien left it."""
+    """A database as an older mien left it; at 0 there is none yet."""
     folder.mkdir(parents=True)
+    if not version:
+        return
     database = apsw.Connection(str(folder / DATABASE))
     database.execute("PRAGMA journal_mode = WAL")
     for statement in steps_after(0, blob="BLOB", int="INTEGER", real="REAL")[
@@ -277,7 +279,9 @@ def old_gallery(folder: Path, version: int) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("version", range(1, len(STEPS)))
+# Where SQLite may go on without a sync, it ignores the injected error, and apsw says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("version", range(len(STEPS)))
 def test_g6_an_interrupted_migration_is_repeated_from_the_start(folder: Path, version: int) -> None:
     for nth in range(1, 100):
         home = folder / str(nth)
