@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mien.cli import options
-from mien.cli.output import emit, say, warn
+from mien.cli.output import emit, progress, say, warn
 from mien.core.errors import InputError, MienError
 
 
 def reconstruct(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Photos; - for standard input.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Photos, folders or patterns; - for standard input.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="head.glb, .obj, .ply or .html; a folder for several photos."),
@@ -42,6 +46,7 @@ def reconstruct(
     profile: options.Profile = "balanced",
     models: options.Models = None,
     allow_noncommercial: options.NonCommercial = False,
+    formats: options.Formats = None,
     as_json: options.Json = False,
 ) -> int:
     """Make an animatable 3D head in millimetres from a photo: GLB, OBJ, PLY or a viewer page."""
@@ -50,46 +55,63 @@ def reconstruct(
     from mien.pipeline.reconstruct import FORMATS
     from mien.pipeline.reconstruct import reconstruct as build
 
-    targets = _targets(paths, out, FORMATS)
-    config = configure(profile, models=models, allow_noncommercial=allow_noncommercial)
+    config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
+    targets = _targets(paths, out, FORMATS, config.formats)
     analyzer = open_analyzer(config, streams=1)
     rows: list[dict[str, Any]] = []
-    worst = 0
-    for path, target in targets:
-        started = time.perf_counter()
-        try:
-            head = build(analyzer, path, which=which, ipd=ipd, focal_35mm=focal, texture=texture)
-            written = head.save(target, neutral=neutral, camera_space=camera_space, level=lod)
-            if html and target.suffix.lower() != ".html":
-                written = (*written, *head.save(target.with_suffix(".html"), neutral=neutral, level=lod))
-        except MienError as error:
-            if len(targets) == 1:
-                raise
-            rows.append({"source": path, "output": None, "error": error.to_dict()})
-            warn(f"mien: {path}: {error}")
-            worst = max(worst, error.exit_code)
-            continue
-        answer = head.to_dict() | {"output": str(target), "files": [str(file) for file in written]}
-        answer["seconds"] = time.perf_counter() - started
-        rows.append(answer)
-        if not as_json:
-            _tell(answer)
+    with progress(as_json or len(targets) == 1) as bar:
+        task = bar.add_task("heads", total=len(targets))
+        for path, target in targets:
+            started = time.perf_counter()
+            try:
+                head = build(analyzer, path, which=which, ipd=ipd, focal_35mm=focal, texture=texture)
+                written = head.save(target, neutral=neutral, camera_space=camera_space, level=lod)
+                if html and target.suffix.lower() != ".html":
+                    written = (*written, *head.save(target.with_suffix(".html"), neutral=neutral, level=lod))
+            except MienError as error:
+                if len(paths) == len(targets) == 1:
+                    raise
+                rows.append({"source": path, "output": None, "error": error.to_dict()})
+                warn(f"mien: {path}: {error}")
+                continue
+            finally:
+                bar.advance(task)
+            answer = head.to_dict() | {"output": str(target), "files": [str(file) for file in written]}
+            answer |= {"seconds": time.perf_counter() - started, "error": None}
+            rows.append(answer)
+            if not as_json:
+                _tell(answer)
     if as_json:
-        emit(rows[0] if len(rows) == 1 else {"results": rows})
-    return worst
+        emit(rows[0] if len(paths) == len(rows) == 1 else {"results": rows})
+    # one bad photo among good ones is a row, not a failure of the run
+    return 0 if any(row["error"] is None for row in rows) else 2
 
 
-def _targets(paths: list[str], out: Path | None, formats: tuple[str, ...]) -> list[tuple[str, Path]]:
-    """One output file a photo."""
-    if len(paths) == 1 and (out is None or out.suffix.lower() in formats):
-        return [(paths[0], out or Path(_stem(paths[0]) + ".glb"))]
+def _targets(
+    paths: list[str], out: Path | None, formats: tuple[str, ...], readable: Collection[str]
+) -> list[tuple[str, Path]]:
+    """One output file a photo; photos of the same name get a number."""
+    from mien.imaging.sources import iter_pictures
+
+    photos = list(iter_pictures(paths, readable))
+    if not photos:
+        raise InputError("no photos were found there; pass files, a folder with photos, or a pattern")
+    if len(photos) == 1 and (out is None or out.suffix.lower() in formats):
+        return [(photos[0], out or Path(_stem(photos[0]) + ".glb"))]
     if out is not None and out.suffix.lower() in formats:
         raise InputError("several photos cannot become one file; give a folder with --out")
     folder = out or Path()
     if folder.suffix and not folder.is_dir():
         raise InputError(f"a head is not written as {folder.suffix}; use {', '.join(formats)} or a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    return [(path, folder / (_stem(path) + ".glb")) for path in paths]
+    taken: Counter[str] = Counter()
+    targets = []
+    for photo in photos:
+        stem = _stem(photo)
+        taken[stem] += 1
+        number = f"-{taken[stem]}" if taken[stem] > 1 else ""
+        targets.append((photo, folder / f"{stem}{number}.glb"))
+    return targets
 
 
 def _stem(path: str) -> str:

@@ -31,6 +31,7 @@ from mien.geometry.projection import (
 from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation, rotation_from_pose
 from mien.imaging.decode import Decoded
 from mien.imaging.exif import equivalent_focal_length
+from mien.imaging.sources import read_once
 from mien.pipeline.analyze import Analyzer, source_name
 
 UNKNOWN_VIEW = float(np.radians(35.0))
@@ -213,11 +214,13 @@ def reconstruct(
     focal_35mm: 35-mm equivalent focal length, where the file does not say.
     raises: `NoFaceFound`, `AmbiguousFace`, `ImageError`, `ModelError`.
     """
-    picture = analyzer.open(source)
+    once = source == "-" if isinstance(source, str) else hasattr(source, "read")
+    held = read_once(source) if once else source  # a stream can be read only once, pixels and tags need two
+    picture = analyzer.open(held)
     found = analyzer.find(picture)
     chosen = select(found, which, picture.image.width, picture.image.height, source_name(source))
     landmarks = analyzer.landmarker.locate(LocatedFace(picture.image, found[chosen]))
-    focal = focal_35mm if focal_35mm is not None else equivalent_focal_length(source)
+    focal = focal_35mm if focal_35mm is not None else equivalent_focal_length(held)
     camera = photo_camera(picture, focal)
     return head_from_landmarks(
         picture.image, landmarks, camera, source_name(source), ipd, texture_size if texture else 0, settings

@@ -17,10 +17,10 @@ EYE_TILES = ((0.73, 0.0, 0.26), (0.73, 0.27, 0.26))
 """Left, top and side of each eyeball's square: person's left, then right."""
 TEETH, GUMS, TONGUE, BAG, SOCKET = (
     (222.0, 214.0, 200.0),
-    (168.0, 84.0, 84.0),
-    (186.0, 100.0, 100.0),
-    (88.0, 38.0, 38.0),
-    (120.0, 70.0, 62.0),
+    (150.0, 74.0, 74.0),
+    (158.0, 82.0, 82.0),
+    (62.0, 26.0, 26.0),
+    (110.0, 62.0, 56.0),
 )
 PUPIL = np.array([18.0, 14.0, 13.0])
 IRIS_ANGLE, PUPIL_ANGLE = np.radians(23.0), np.radians(8.0)
