@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,7 +138,16 @@ def landmark_shift(model: HeadModel, offsets: Floats, reach: float = 7.0) -> NDA
     sampled where the photo has them.  Gaussian weights of ``reach`` mm, fading to no shift away from
     landmarks.
     """
+    weights = _landmark_weights(model, reach)
+    return np.asarray(weights @ np.asarray(offsets, np.float32), np.float64)
+
+
+@functools.lru_cache(maxsize=2)
+def _landmark_weights(model: HeadModel, reach: float) -> Singles:
+    """How much each vertex follows each landmark, (V, 468); the same for every head."""
     points = interpolate(model.mean, model.mesh468.corners, model.mesh468.weights)
-    squared = ((model.mean[:, None, :] - points.astype(np.float32)) ** 2).sum(axis=2)
-    weights = np.exp(-squared / (2 * reach**2))
-    return np.asarray(weights @ offsets / (weights.sum(axis=1, keepdims=True) + 0.3), np.float64)
+    middle = points.mean(axis=0)
+    a, b = model.mean.astype(np.float64) - middle, points - middle
+    squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    weights = np.exp(-np.maximum(squared, 0) / (2 * reach**2))
+    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + 0.3), np.float32)

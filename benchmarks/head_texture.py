@@ -1,0 +1,83 @@
+"""What a textured head costs after detection: time, processor time, memory, beside the landmark network.
+
+python -m benchmarks.head_texture OUT.json [PHOTO]     (default photo: the astronaut that mien ships with)
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import machine
+from mien.core.types import LocatedFace
+from mien.pipeline.analyze import Analyzer
+from mien.pipeline.reconstruct import Reconstruction, head_from_landmarks, photo_camera
+from mien.zoo.registry import card
+from mien.zoo.store import fetch
+
+ROUNDS = 7
+
+
+def main() -> None:
+    analyzer = Analyzer()
+    source: Any = sys.argv[2] if len(sys.argv) > 2 else fetch(card("astronaut"))
+    picture = analyzer.open(source)
+    face = LocatedFace(picture.image, analyzer.find(picture)[0])
+    landmarks = analyzer.landmarker.locate(face)
+    camera = photo_camera(picture, None)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def head(size: int) -> Reconstruction:
+        return head_from_landmarks(picture.image, landmarks, camera, texture_size=size)
+
+    def whole() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            head(1024).save(Path(folder) / "head.glb")
+
+    rows = {
+        "landmark network": measured(lambda: analyzer.landmarker.locate(face)),
+        "geometry": measured(lambda: head(0)),
+        "geometry and skin, 1024": measured(lambda: head(1024)),
+        "textured GLB, 1024": measured(whole),
+    }
+    network = rows["landmark network"]
+    for row in rows.values():
+        row["times the landmark network"] = round(row["seconds"] / network["seconds"], 1)
+        row["times its processor time"] = round(row["processor seconds"] / network["processor seconds"], 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {
+        "machine": machine(),
+        "photo": [picture.image.width, picture.image.height],
+        "rounds": ROUNDS,
+        "rows": rows,
+        "memory MB": {"with the networks loaded": before // 1024, "peak": peak // 1024},
+    }
+    Path(sys.argv[1]).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def measured(work: Callable[[], object]) -> dict[str, float]:
+    """Medians over rounds, after one to warm up."""
+    work()
+    wall, processor = [], []
+    for _ in range(ROUNDS):
+        started, used = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
+    return {
+        "seconds": round(float(np.median(wall)), 4),
+        "processor seconds": round(float(np.median(processor)), 4),
+        "fastest": round(min(wall), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()
