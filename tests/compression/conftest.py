@@ -98,3 +98,11 @@ def crops() -> NDArray[np.uint8]:
     people = rng.integers(30, 225, (12, SIDE, SIDE, 3))
     noisy = np.repeat(people, 4, axis=0) + rng.normal(0, 20, (48, SIDE, SIDE, 3))
     return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tiny nets lose more to threads that wait for each other than they gain."""
+    import torch
+
+    torch.set_num_threads(1)
