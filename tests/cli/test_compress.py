@@ -35,12 +35,8 @@ def picture_of(path: Path) -> NDArray[np.uint8]:
     return np.clip(person + noise, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A tiny model with its card and 15 people × 4 pictures."""
-    data = build_embedder()
-    (tmp_path / "tiny.onnx").write_bytes(data)
-    own = ModelCard(
+def tiny_card(data: bytes) -> ModelCard:
+    return ModelCard(
         name="tiny",
         task="embed",
         file="tiny.onnx",
@@ -55,7 +51,14 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         dimension=16,
         template="arcface",
     )
-    (tmp_path / "tiny.toml").write_text(format_card(own))
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A tiny model with its card and 15 people × 4 pictures."""
+    data = build_embedder()
+    (tmp_path / "tiny.onnx").write_bytes(data)
+    (tmp_path / "tiny.toml").write_text(format_card(tiny_card(data)))
     for person in range(15):
         (tmp_path / "people" / f"p{person}").mkdir(parents=True)
         for number in range(4):

@@ -25,6 +25,8 @@ NETS: list[tuple[str, int, dict[str, Any]]] = [
     ("vgg11", 32, {}),
     ("resnet18", 32, {"width": 8, "se": True}),
     ("resnet50", 32, {"width": 8}),
+    ("irse18", 32, {}),
+    ("mobilefacenet", 64, {"width": 0.25, "last": 64}),
 ]
 
 
