@@ -10,9 +10,10 @@ verification, identity-disjoint: learn from 27 people, compare every two picture
 identification, closed set: learn from five pictures of each of the 40, name the other five by the nearest of
     those (cosine): rank-1.
 
-A seed draws people and pictures, and the nets' start; it is the same draw for every rung. Intervals: 95 %,
-Student's t over the seeds. Nets are trained by the lab's loop (`mien.training.loop`) for a fixed number of
-epochs, the same for all; nothing is chosen on the people that are measured.
+Seed by seed the answers go into the JSON file, what is there already is kept, and the table goes into
+docs/lab-results.md. A seed draws people and pictures, and the nets' start; it is the same draw for every
+rung. Intervals: 95 %, Student's t over the seeds. Nets are trained by the lab's loop (`mien.training.loop`)
+for a fixed number of epochs, the same for all; nothing is chosen on the people that are measured.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from mien.training.data import read_source
 SIZE, DIM = 56, 64
 TRAIN_PEOPLE, EACH = 27, 5
 EPOCHS = 20
+MARKS = "<!-- begin: orl ladder -->", "<!-- end: orl ladder -->"
 MEASURES = ("tmr@1e-2", "tmr@1e-3", "eer", "auc", "rank1")
 
 
@@ -185,13 +187,20 @@ def table(document: dict[str, Any]) -> str:
         cells = [rung["title"]]
         for name in MEASURES:
             value = rung["summary"][name]
-            if name == "auc":
-                cells.append(f"{value['mean']:.3f} ({value['low']:.3f} – {value['high']:.3f})")
-            else:
-                low, mean, high = (100 * value[key] for key in ("low", "mean", "high"))
-                cells.append(f"{mean:.1f} % ({low:.1f} – {high:.1f})")
+            factor, form, unit = (1, ".3f", "") if name == "auc" else (100, ".1f", " %")
+            low, mean, high = (format(factor * value[key], form) for key in ("low", "mean", "high"))
+            # One seed has no interval.
+            cells.append(f"{mean}{unit}" + (f" ({low} – {high})" if len(rung["runs"]) > 1 else ""))
         lines.append("| " + " | ".join([*cells, str(len(rung["runs"]))]) + " |")
     return "\n".join(lines)
+
+
+def refresh(page: Path, drawn: str) -> None:
+    """Renew the table of a page between its two marks."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n{drawn}\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -199,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(LADDER))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/orl_ladder.json"))
+    parser.add_argument("--docs", type=Path, default=Path("docs/lab-results.md"))
     options = parser.parse_args()
     listing = read_source("folder", Path(os.environ.get("MIEN_SHARED", "../shared"), "data", "orl"))
     faces, people = faces_of(listing, SIZE), listing.labels()
@@ -221,6 +231,8 @@ def main() -> None:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(document, indent=1) + "\n")
     print(table(document))
+    if options.docs.is_file():
+        refresh(options.docs, table(document))
 
 
 if __name__ == "__main__":
