@@ -30,8 +30,8 @@ from mien.training.nets import build_net
 from mien.training.samplers import build_sampler
 
 SIZE, BATCH, STEPS, DRAWN = 32, 26, 300, 10
-GAN = {"latent": 32, "style": 32, "width": 8, "embedded": 16}
-TEACH = GanRecipe(steps=800, batch=16, lr=2e-3, r1=1.0)
+GAN = {"latent": 32, "width": 16, "embedded": 16}
+TEACH = GanRecipe(steps=1500, batch=16, lr=2e-3, r1=0.2, r1_every=16, average=0.98)
 USUAL = {"flip": 0.5, "shift": 0.06, "zoom": 0.08, "rotate": 8.0, "colour": 0.3}
 
 
@@ -43,7 +43,7 @@ def drawings(train: PictureDataset, seed: int) -> tuple[Pixels, list[str]]:
     """Ten pictures of each person, by a GAN taught on these people."""
     torch.manual_seed(seed)
     classes = len(train.classes)
-    gan = build_gan("stylegan", size=SIZE, channels=1, classes=classes, **GAN)
+    gan = build_gan("dcgan", size=SIZE, channels=1, classes=classes, **GAN)
     generator = train_gan(gan, stacked(train), torch.from_numpy(train.labels), TEACH, seed)
     labels = torch.arange(classes).repeat(DRAWN)
     pixels = to_pixels(draw(gan, generator, labels, len(labels), seed, spread=0.8))
