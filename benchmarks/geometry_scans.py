@@ -12,6 +12,9 @@ from PIL import Image as Pictures
 
 from mien.core.mesh import Camera, Placement
 from mien.core.types import HeadPose, Image
+from mien.evaluation.metrics.mesh import surface_error
+from mien.face3d.fit.scan import LANDMARKS7
+from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import rasterize
 from mien.face3d.render.shade import sample
 from mien.geometry.projection import place
@@ -36,12 +39,16 @@ class Scan:
     landmarks: Array
 
 
-def render(scan: Scan, yaw: float) -> Image:
-    """A 768-pixel picture of the scan, 600 mm away, on grey."""
+def placement_of(scan: Scan, yaw: float) -> Placement:
+    """Where the scan stands in its renders."""
     rotation = rotation_from_pose(HeadPose(yaw, 0.0, 0.0)) @ HEAD_TO_CAMERA
     centre = scan.landmarks.mean(axis=0) + np.array([0.0, 0.0, -40.0])
-    placement = Placement(rotation, np.array([0.0, 0.0, DISTANCE]) - rotation @ centre)
-    fragments = rasterize(place(scan.vertices, placement), scan.triangles, CAMERA, SIZE, SIZE)
+    return Placement(rotation, np.array([0.0, 0.0, DISTANCE]) - rotation @ centre)
+
+
+def render(scan: Scan, yaw: float) -> Image:
+    """A 768-pixel picture of the scan, 600 mm away, on grey."""
+    fragments = rasterize(place(scan.vertices, placement_of(scan, yaw)), scan.triangles, CAMERA, SIZE, SIZE)
     height, width = scan.texture.shape[:2]
     uv = fragments.interpolate(scan.uv, scan.uv_triangles)
     pixels = np.full((SIZE, SIZE, 3), 120, np.uint8)
@@ -128,3 +135,29 @@ def fran(folder: Path) -> Scan:
         truth["points"],
         truth["lm7"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Distances in mm from scan points to a head: median with a free scale, without, and the mean."""
+
+    scaled: float
+    rigid: float
+    mean: float
+
+
+def errors_of(model: HeadModel, vertices: Array, points: Array, marks: Array) -> Errors:
+    """Errors of a head on the model's mesh (V, 3)."""
+    triangles = model.levels[0][0]
+    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    return surface_errors(vertices, triangles, vertices[model.points68[list(LANDMARKS7)]], points, marks)
+
+
+def surface_errors(
+    vertices: Array, triangles: NDArray[np.int64], ours: Array, points: Array, marks: Array
+) -> Errors:
+    """Errors of any mesh; ours, marks: NoW's seven landmarks (7, 3) on it and on the scan."""
+    chosen = points[np.random.default_rng(0).choice(len(points), min(6000, len(points)), replace=False)]
+    scaled = surface_error(vertices, triangles, ours, chosen, marks, "rigid+scale")
+    rigid = surface_error(vertices, triangles, ours, chosen, marks, "rigid")
+    return Errors(round(scaled.median, 3), round(rigid.median, 3), round(scaled.mean, 3))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mien.core.errors import ModelCorrupt
 from mien.core.modelcard import ModelCard, Preprocess
 from mien.core.types import Box, Detection, Image, LocatedFace
+from mien.geometry.schemes import scheme
 from mien.imaging.rotate import rotate
 from mien.landmarks.iris import IrisFinder
 from mien.landmarks.mesh468 import FaceMesh
@@ -54,6 +55,21 @@ def test_points_come_back_in_the_pictures_pixels_and_depth_in_the_same_scale() -
     left, right = found.points[33], found.points[263]
     assert right[0] - left[0] == pytest.approx(72 / 5 * found.points[33, 2], rel=1e-2)
     assert found.points[152, 1] - found.points[10, 1] == pytest.approx(112 / 5 * left[2], rel=1e-2)
+
+
+def test_a_steady_look_is_the_mean_of_looks_that_shift_and_mirror_evenly() -> None:
+    """The stand-in answers the same whatever it sees: what the six crops do to that has to cancel out."""
+    single, steady = FaceMesh(SeesRamps()).locate(face()), FaceMesh(SeesRamps()).steady(face())
+    np.testing.assert_allclose(steady.points[168], single.points[168], atol=0.3)
+    np.testing.assert_allclose(steady.points[[10, 33, 152, 263]], single.points[[10, 33, 152, 263]], atol=6)
+    assert steady.presence == single.presence
+
+
+def test_each_point_is_its_twins_twin() -> None:
+    twins = np.array(scheme("mesh468").mirror)
+    np.testing.assert_array_equal(twins[twins], np.arange(468))
+    assert twins[33] == 263
+    assert twins[61] == 291
 
 
 def test_the_crop_is_larger_than_the_face_as_the_network_was_trained() -> None:

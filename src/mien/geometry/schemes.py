@@ -18,6 +18,7 @@ class Scheme:
     eye_corners: the outer ones, left and right: their distance is what errors are measured by.
     inner: points that are not on the outline of the face.
     mesh468: point -> the same place in mesh468; points without a counterpart are absent.
+    mirror: point -> its twin on the other side of the face; empty where a scheme does not say.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Scheme:
     eye_corners: tuple[int, int]
     inner: frozenset[int]
     mesh468: Mapping[int, int]
+    mirror: tuple[int, ...] = ()
 
 
 @cache
@@ -56,6 +58,7 @@ def scheme(name: str) -> Scheme:
         (left, right),
         frozenset(data["inner"]),
         {int(point): vertex for point, vertex in counterparts.items()},
+        tuple(data.get("mirror", ())),
     )
 
 

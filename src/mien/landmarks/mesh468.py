@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mien.core.errors import ModelCorrupt
 from mien.core.protocols import Network
 from mien.core.types import Landmarks, LocatedFace, Points
+from mien.geometry.schemes import scheme
 from mien.geometry.squares import scale_of, square_to_crop
 from mien.imaging.warp import invert_affine, move_points, sample_affine
 from mien.landmarks.iris import IrisFinder
@@ -23,6 +24,14 @@ Square = tuple[tuple[float, float], float, float]  # centre, side, angle
 TURNED = 0.17  # radians by which a crop may be turned before it needs another look
 ENLARGED = 0.7  # crop pixels a picture pixel, above which hardly a picture pixel is left out
 MARGIN = 1.5  # the crop's side over the face's, as the network was trained
+_VARIED = (
+    (0.92, 0.0, 0.0, 0.0, False),
+    (0.92, 0.0, 0.0, 0.0, True),
+    (1.0, 0.12, 0.02, 0.0, False),
+    (1.0, -0.12, -0.02, 0.0, True),
+    (1.05, 0.0, 0.0, 0.04, False),
+    (0.97, 0.0, 0.0, -0.04, True),
+)  # side over the usual, turn in radians, shift right and down in sides, whether seen in a mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +56,33 @@ class FaceMesh:
         irises = self.irises.find(face.image.pixels, points) if self.irises else None
         return Landmarks("mesh468", points, presence, irises)
 
-    def _look(self, face: LocatedFace, square: Square) -> tuple[NDArray[np.float64], float]:
+    def steady(self, face: LocatedFace) -> Landmarks:
+        """As `locate`, averaged over six more looks: nearer, farther, turned, shifted, half of them mirrored.
+
+        The network's answer wavers with the crop it is given, by about 1 % of the eyes' distance.  For
+        measuring a single photo; a video has its neighbouring frames for that.
+        """
+        found = self.locate(face)
+        (x, y), side, angle = _square_of_points(np.asarray(found.points, np.float64))
+        total = np.zeros_like(found.points)
+        for zoom, turn, right, down, mirrored in _VARIED:
+            square = ((x + right * side, y + down * side), side * zoom, angle + turn)
+            total += self._look(face, square, mirrored)[0]
+        return replace(found, points=total / len(_VARIED))
+
+    def _look(
+        self, face: LocatedFace, square: Square, mirrored: bool = False
+    ) -> tuple[NDArray[np.float64], float]:
         size = self.network.card.preprocess.side
         matrix = square_to_crop(*square, size)
         # One look is for aligning, which single pixels serve as well unless the crop leaves many of them out.
         across = 1 if self.looks == 1 and scale_of(matrix) > ENLARGED else 2
         crop = sample_affine(face.image.pixels, matrix, (size, size), across=across)
-        raw, logit = _split(self.network.run(crop[None]))
+        if mirrored:
+            raw, logit = _split(self.network.run(np.ascontiguousarray(crop[None, :, ::-1])))
+            raw = raw[list(scheme("mesh468").mirror)] * (-1, 1, 1) + (size, 0, 0)
+        else:
+            raw, logit = _split(self.network.run(crop[None]))
         # The network counts from the crop's corner, we from the centre of its first pixel.
         flat = move_points(invert_affine(matrix), raw[:, :2] - 0.5)
         points = np.column_stack([flat, raw[:, 2] / scale_of(matrix)])

@@ -219,7 +219,7 @@ def reconstruct(
     picture = analyzer.open(held)
     found = analyzer.find(picture)
     chosen = select(found, which, picture.image.width, picture.image.height, source_name(source))
-    landmarks = analyzer.landmarker.locate(LocatedFace(picture.image, found[chosen]))
+    landmarks = analyzer.landmarker.steady(LocatedFace(picture.image, found[chosen]))
     focal = focal_35mm if focal_35mm is not None else equivalent_focal_length(held)
     camera = photo_camera(picture, focal)
     return head_from_landmarks(

@@ -15,6 +15,7 @@ from mien.face3d.fit.solve import Bounds, Pairs, Priors, Solution, State, solve
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
 from mien.geometry.projection import place
+from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation
 from mien.geometry.triangles import interpolate, vertex_normals
 
 Floats = NDArray[np.floating]
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 UNSEEN = ("tongueOut",)
 """Expressions without a trace in the landmarks; eyeLook weights follow from the gaze, not from lids."""
 
+PROFILE = 0.85
+"""Radians of yaw beyond which half of the landmarks are hidden."""
 
 OPENINGS = np.array([(13, 14), (81, 178), (311, 402), (160, 144), (158, 153), (385, 380), (387, 373)])
 """Upper and lower inner lip, upper and lower eyelid: how far they are apart decides what the face does."""
@@ -38,6 +41,8 @@ class FitSettings:
     pixel: px, the landmark network's own grain.
     oval: how many times the outline's points scatter more than the others.
     opening: mm, typical error of the distance between two lips or two lids.
+    turned: by which factor points scatter more, per squared radian of yaw; on 600 renders of our heads the
+        median error was 2.0 mm up to 17 degrees, 2.4 mm up to 34 and 3.4 mm up to 50.
     agreement: landmarks that err together count as one; the covariance is widened by this factor.
     """
 
@@ -46,6 +51,7 @@ class FitSettings:
     pixel: float = 0.7
     oval: float = 2.6
     opening: float = 0.4
+    turned: float = 1.2
     agreement: float = 1.0
     priors: Priors = field(default_factory=Priors)
     iterations: int = 14
@@ -99,6 +105,7 @@ def fit_landmarks(
     bounds = _bounds(model, basis.identity, expression)
     depth = float(place(basis.mean, start)[:, 2].mean())
     sigma = _sigmas(model, settings, camera, depth, weights) / facing_trust(model, start)
+    sigma *= 1 + settings.turned * _yaw(start) ** 2
     solution = solve(
         basis,
         pixels,
@@ -154,6 +161,10 @@ def facing_trust(model: HeadModel, placement: Placement) -> Array:
     return np.asarray(np.clip(cosine, 0.05, 1), np.float64)
 
 
+def _yaw(placement: Placement) -> float:
+    return pose_from_rotation(placement.rotation @ HEAD_TO_CAMERA).yaw
+
+
 def _openings(settings: FitSettings, camera: Camera, depth: float, weights: Floats | None) -> Pairs:
     first, second = OPENINGS.T
     sigma = np.full(len(OPENINGS), np.hypot(settings.opening * camera.fx / depth, settings.pixel))
@@ -177,7 +188,7 @@ def _report(
         expression_sd=spread[identity:],
         landmarks=pixels + solution.residuals,
         residual=float(np.median(residual)),
-        notes=_notes(pixels, residual, values[:identity]),
+        notes=_notes(pixels, residual, values[:identity], _yaw(solution.state.placement)),
     )
 
 
@@ -191,8 +202,10 @@ def _standard_deviations(solution: Solution, identity: int, settings: FitSetting
     return np.asarray(np.sqrt(np.diag(np.linalg.inv(thinned))[:count]), np.float64)
 
 
-def _notes(pixels: Array, residual: Array, identity: Array) -> tuple[str, ...]:
+def _notes(pixels: Array, residual: Array, identity: Array, yaw: float) -> tuple[str, ...]:
     notes = []
+    if abs(yaw) > PROFILE:
+        notes.append(f"the face is turned by {np.degrees(abs(yaw)):.0f} degrees: its far side is guessed")
     size = float(np.linalg.norm(pixels[263] - pixels[33]))
     if size < 24:
         notes.append(f"the eyes are {size:.0f} pixels apart: the shape is mostly the average head")
