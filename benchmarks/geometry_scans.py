@@ -157,7 +157,7 @@ def surface_errors(
     vertices: Array, triangles: NDArray[np.int64], ours: Array, points: Array, marks: Array
 ) -> Errors:
     """Errors of any mesh; ours, marks: NoW's seven landmarks (7, 3) on it and on the scan."""
-    chosen = points[np.random.default_rng(0).choice(len(points), min(6000, len(points)), replace=False)]
-    scaled = surface_error(vertices, triangles, ours, chosen, marks, "rigid+scale")
-    rigid = surface_error(vertices, triangles, ours, chosen, marks, "rigid")
+    chosen = points[np.random.default_rng(0).choice(len(points), min(4000, len(points)), replace=False)]
+    scaled = surface_error(vertices, triangles, ours, chosen, marks, "rigid+scale", sample=1500)
+    rigid = surface_error(vertices, triangles, ours, chosen, marks, "rigid", sample=1500)
     return Errors(round(scaled.median, 3), round(rigid.median, 3), round(scaled.mean, 3))
