@@ -33,7 +33,7 @@ OPENINGS = np.array([(13, 14), (81, 178), (311, 402), (160, 144), (158, 153), (3
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """Settings of a fit; the defaults were chosen on the development scans (benchmarks/geometry.json).
+    """Settings of a fit; the defaults were chosen on the development scans (benchmarks/geometry.py).
 
     components: identity components that are solved for.
     scatter: mm, typical distance between a landmark and its place on the model; much more than a single point
