@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.evaluation.metrics.unlinkability import d_sys
 from mien.privacy.protect import BioHash, Rotation, load_protector, orthonormal
 
 
@@ -71,15 +72,6 @@ def test_templates_under_two_keys_cannot_be_linked(kind: str) -> None:
 def test_an_unknown_protection_says_which_exist() -> None:
     with pytest.raises(InputError, match="rotation"):
         load_protector("magic", b"key", 128)
-
-
-def d_sys(mated: NDArray[np.floating], other: NDArray[np.floating], bins: int = 30) -> float:
-    """Global linkability with equal priors, from histograms of both score distributions."""
-    edges = np.linspace(min(mated.min(), other.min()), max(mated.max(), other.max()), bins + 1)
-    p, q = (np.histogram(scores, edges)[0] / len(scores) for scores in (mated, other))
-    # 2 r / (1 + r) - 1 of the likelihood ratio r = p / q
-    local = np.divide(p - q, p + q, out=np.zeros(bins), where=p + q > 0)
-    return float((np.maximum(local, 0) * p).sum())
 
 
 KNOWN = np.array([[0.998916, -0.0465481], [0.0465481, 0.998916]])

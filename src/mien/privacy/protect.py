@@ -46,17 +46,17 @@ class Rotation:
 
 
 class BioHash:
-    """Signs of keyed random projections (Teoh et al. 2006), packed to 32 bytes."""
+    """Signs of keyed random projections (Teoh et al. 2006), packed to 32 bytes.  matrix: (D, 256)."""
 
     kind = "biohash"
 
     def __init__(self, key: bytes, dimension: int) -> None:
         blocks = -(-BIOHASH_BITS // dimension)
         parts = [orthonormal(key + bytes([i]), dimension) for i in range(blocks)]
-        self._matrix = np.concatenate(parts, axis=1)[:, :BIOHASH_BITS]
+        self.matrix = np.concatenate(parts, axis=1)[:, :BIOHASH_BITS]
 
     def protect(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return np.packbits(vectors @ self._matrix > 0, axis=1)
+        return np.packbits(vectors @ self.matrix > 0, axis=1)
 
     def recover(self, templates: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32] | None:
         return None

@@ -53,6 +53,20 @@ def test_everybody_is_known_again_in_every_variation(done: Demo) -> None:
 
 
 @pytest.mark.weights
+def test_the_enrolled_are_named_and_the_third_stays_unknown(done: Demo) -> None:
+    told = chapter(done, "identify")
+    assert told["enrolled"] == ["Eileen Collins", "Grace Hopper"]
+    assert told["wrong"] == []
+    assert told["faces"] == 22
+    assert "unknown" in done.report.read_text("utf-8")
+
+
+@pytest.mark.weights
+def test_all_pictures_without_names_fall_into_three_people(done: Demo) -> None:
+    assert chapter(done, "cluster") == {"faces": 26, "groups": 3, "right": 26}
+
+
+@pytest.mark.weights
 def test_two_portraits_become_heads_to_open_elsewhere(done: Demo) -> None:
     told = chapter(done, "reconstruct")
     kinds = {".glb": b"glTF", ".html": b"<!doctype"}

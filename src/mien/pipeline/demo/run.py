@@ -14,13 +14,19 @@ from mien.core.errors import InputError, MienError
 from mien.page.blocks import Commands, Facts, Files, Note, Page, Section, Text
 from mien.page.html import save_page
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.demo import faces, heads, people
+from mien.pipeline.demo import faces, gallery, groups, heads, people
 from mien.pipeline.demo.album import make_album
 from mien.pipeline.demo.stage import Chapter, Stage, Tell, Told
 from mien.pipeline.networks import Progress
 
 # The order of the page. A new chapter is a module with a CHAPTER, named here.
-CHAPTERS: tuple[Chapter, ...] = (faces.CHAPTER, people.CHAPTER, heads.CHAPTER)
+CHAPTERS: tuple[Chapter, ...] = (
+    faces.CHAPTER,
+    people.CHAPTER,
+    gallery.CHAPTER,
+    groups.CHAPTER,
+    heads.CHAPTER,
+)
 REPORT, SUMMARY = "report.html", "demo.json"
 
 
@@ -121,6 +127,9 @@ def _try(stage: Stage) -> Section:
                     f"mien analyze {place}/pictures --out my-faces",
                     f"mien verify {place}/pictures/astronaut.png {place}/pictures/astronaut-dark.jpg",
                     f"mien verify {place}/pictures/astronaut.png {place}/pictures/hopper.jpg --fmr 1e-3",
+                    f"mien cluster {place}/pictures --out my-groups",
+                    f"mien enrol --name Eileen {place}/pictures/astronaut.png --gallery my-people",
+                    f"mien identify {place}/pictures/group.jpg --gallery my-people",
                 ]
             ),
             Files(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.core.answers import Identification
 from mien.core.report import FaceReport, PhotoReport
 from mien.core.types import Box, Pixels
 from mien.page.blocks import Section
@@ -64,9 +65,21 @@ class Chapter:
 
 def face_at(faces: Sequence[FaceReport], box: Box) -> FaceReport | None:
     """The face whose middle is within half a face of the middle of ``box``."""
+    number = nearest_box([face.detection.box for face in faces], box)
+    return None if number is None else faces[number]
+
+
+def answer_at(answers: Sequence[Identification], box: Box) -> Identification | None:
+    """The answer about the face that is there."""
+    number = nearest_box([answer.box for answer in answers], box)
+    return None if number is None else answers[number]
+
+
+def nearest_box(boxes: Sequence[Box], box: Box) -> int | None:
+    """Which box has its middle within half of ``box`` of the middle of ``box``."""
     limit = max(box.width, box.height) / 2
-    near = [(_apart(face.detection.box, box), i) for i, face in enumerate(faces)]
-    return next((faces[i] for apart, i in sorted(near) if apart <= limit), None)
+    near = [(_apart(other, box), i) for i, other in enumerate(boxes)]
+    return next((i for apart, i in sorted(near) if apart <= limit), None)
 
 
 def _apart(a: Box, b: Box) -> float:

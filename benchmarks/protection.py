@@ -1,0 +1,159 @@
+"""Protected templates on real embeddings: what they cost, and what a thief of templates and keys gets.
+
+    python -m benchmarks.protection --json benchmarks/results/protection.json
+
+ISO/IEC 30136's questions, on wild40 (40 people, 12 photos each):
+accuracy: true matches of every pair, all under one key, as within one gallery (the key is assumed stolen);
+irreversibility: the embedding that a thief computes from a template, with the key ("full disclosure") and
+without it ("template only"): its cosine with the true one, and how often it passes for the person before
+*another* photo in an unprotected system at FMR 1e-3, beside how often a real photo does;
+unlinkability: D_sys of templates under two keys, mated pairs against pairs of strangers, over 50 pairs of
+keys; and the same for two halves of the strangers, which is what chance alone gives.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measuring import ROOT, arguments, report
+from benchmarks.recognition import Faces, load
+from mien.evaluation.metrics.unlinkability import d_sys
+from mien.evaluation.metrics.verification import eer, threshold_at_fmr
+from mien.gallery.templates import similarities
+from mien.pipeline.analyze import Analyzer
+from mien.pipeline.config import configure
+from mien.privacy.protect import BIOHASH_BITS, BioHash, load_protector
+
+KINDS = ("plain", "rotation", "biohash")
+KEYS = 50
+RATE = 1e-3
+Floats = NDArray[np.float64]
+
+
+def main() -> None:
+    parser = arguments("protection", __doc__)
+    parser.add_argument("--profiles", default="balanced,accurate")
+    parser.add_argument("--cache", type=Path, help="keep the embeddings in this folder between runs")
+    given = parser.parse_args()
+    data = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared")) / "data" / "wild40"
+    figures = {}
+    for profile in given.profiles.split(","):
+        kept = None if given.cache is None else given.cache / f"{profile}-wild40.npz"
+        with Analyzer(configure(profile)) as analyzer:
+            pictures = {path: path.parent.name for path in sorted(data.glob("*/*.jpg"))}
+            figures[profile] = measure(load(analyzer, pictures, kept))
+    report("protection", {"profiles": figures}, given.json)
+
+
+def measure(faces: Faces) -> dict[str, Any]:
+    rows, columns = np.triu_indices(len(faces.people), 1)
+    same = faces.people[rows] == faces.people[columns]
+    plain = (faces.vectors @ faces.vectors.T)[rows, columns]
+    threshold = float(threshold_at_fmr(plain[~same], RATE))
+    answer: dict[str, Any] = {
+        "faces": len(faces.people),
+        "mated pairs": int(same.sum()),
+        "a real photo passes": round(float((plain[same] >= threshold).mean()), 4),
+    }
+    for kind in KINDS:
+        answer[kind] = {
+            "accuracy": accuracy(kind, faces, rows, columns, same),
+            "linkability": linkability(kind, faces, rows[same], columns[same]),
+            "irreversibility": irreversibility(kind, faces, rows[same], columns[same], threshold),
+        }
+    return answer
+
+
+def accuracy(
+    kind: str, faces: Faces, rows: NDArray[np.int64], columns: NDArray[np.int64], same: NDArray[np.bool_]
+) -> dict[str, Any]:
+    dimension = faces.vectors.shape[1]
+    found: dict[str, list[float]] = {"eer": [], "tmr at fmr 1e-2": [], "tmr at fmr 1e-3": []}
+    for key in range(5):
+        protector = load_protector(kind, f"key {key}".encode(), dimension)
+        templates = protector.protect(faces.vectors)
+        every = np.stack([similarities(template, templates) for template in templates])
+        scores = every[rows, columns].astype(np.float64)
+        found["eer"].append(eer(scores[same], scores[~same]))
+        for name, rate in (("1e-2", 1e-2), ("1e-3", 1e-3)):
+            limit = threshold_at_fmr(scores[~same], rate)
+            found[f"tmr at fmr {name}"].append(float((scores[same] >= limit).mean()))
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items()} | {
+        "bytes": int(templates[0].nbytes)
+    }
+
+
+def linkability(
+    kind: str, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64]
+) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    mated, other = [], []
+    strangers = rng.permutation(len(faces.people))
+    for pair in range(KEYS):
+        one, two = (
+            load_protector(kind, f"{side} {pair}".encode(), faces.vectors.shape[1]).protect(faces.vectors)
+            for side in ("one", "two")
+        )
+        mated.append(_each(one[first], two[second]))
+        apart = faces.people != faces.people[strangers]
+        other.append(_each(one[apart], two[strangers[apart]]))
+        strangers = rng.permutation(strangers)
+    a, b = np.concatenate(mated), np.concatenate(other)
+    half = len(b) // 2
+    return {"d_sys": round(d_sys(a, b), 4), "by chance": round(d_sys(b[:half], b[half:]), 4)}
+
+
+def irreversibility(
+    kind: str, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64], threshold: float
+) -> dict[str, Any]:
+    dimension = faces.vectors.shape[1]
+    templates = load_protector(kind, b"true", dimension).protect(faces.vectors)
+    answer: dict[str, Any] = {}
+    for name, key in (("full disclosure", b"true"), ("template only", b"guessed")):
+        recovered = inverted(kind, key, templates, dimension)
+        cosine = (recovered * faces.vectors).sum(axis=1)
+        passes = (recovered[first] * faces.vectors[second]).sum(axis=1) >= threshold
+        answer[name] = {"cosine": round(float(cosine.mean()), 3), "passes": round(float(passes.mean()), 4)}
+    return answer
+
+
+def inverted(kind: str, key: bytes, templates: Any, dimension: int) -> NDArray[np.float32]:
+    """A thief's best guess at the embeddings.  key: the true one, or one that the thief made up."""
+    if kind != "biohash":
+        recovered = load_protector(kind, key, dimension).recover(templates)
+        if recovered is None:
+            raise AssertionError("plain and rotated templates can be recovered")
+        return recovered
+    return from_signs(BioHash(key, dimension).matrix, np.unpackbits(templates, axis=1) * 2.0 - 1.0)
+
+
+def from_signs(matrix: NDArray[np.floating], signs: Floats, rounds: int = 200) -> NDArray[np.float32]:
+    """Directions whose projections have these signs: 1-bit compressed sensing.
+
+    Starts at the linear estimate and descends the one-sided loss of the violated signs (Jacques et al.,
+    "Robust 1-bit compressive sensing via binary stable embeddings", IEEE Trans. Inf. Theory 59, 2013).
+    matrix: (D, B).    signs: (N, B) of +-1.    returns: (N, D) unit length.
+    """
+    guess = _unit(signs @ matrix.T)
+    for _ in range(rounds):
+        wrong = np.minimum(signs * (guess @ matrix), 0.0)
+        guess = _unit(guess - (signs * wrong) @ matrix.T * (matrix.shape[0] / BIOHASH_BITS))
+    return guess.astype(np.float32)
+
+
+def _unit(rows: NDArray[np.floating]) -> Floats:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float64)
+
+
+def _each(a: Any, b: Any) -> Floats:
+    """Similarity of each row of ``a`` with the same row of ``b``."""
+    return np.array([similarities(x, y[None])[0] for x, y in zip(a, b, strict=True)], dtype=np.float64)
+
+
+if __name__ == "__main__":
+    main()
