@@ -20,15 +20,22 @@ def verify(
     profile: options.Profile = "balanced",
     models: options.Models = None,
     allow_noncommercial: options.NonCommercial = False,
+    where: Annotated[
+        str | None,
+        typer.Option("--gallery", help="Decide with the error rates that `mien calibrate` stored there."),
+    ] = None,
     as_json: options.Json = False,
 ) -> int:
     """Say whether two pictures show the same person. Exit code 0: yes; 1: no; 2: it cannot be said."""
     from mien.cli.session import open_analyzer
     from mien.pipeline.config import configure
+    from mien.pipeline.stores import stored_calibration
     from mien.pipeline.verify import verify as verify_with
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial)
-    answer = verify_with(open_analyzer(config, streams=1), a, b, fmr=fmr, which=which)
+    calibration = None if where is None else stored_calibration(where, config.profile.embedder)
+    analyzer = open_analyzer(config, streams=1)
+    answer = verify_with(analyzer, a, b, fmr=fmr, which=which, calibration=calibration)
     if as_json:
         emit(answer.to_dict())
     if answer.error is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from mien.core.errors import InputError, StoreError
+from mien.embedding.calibration import Calibration, parse_calibration
 from mien.gallery.people import People, found, gallery_id
 from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records
@@ -51,6 +52,20 @@ def open_people(
     except BaseException:
         records.close()
         raise
+
+
+def stored_calibration(uri: str, embedder: str) -> Calibration:
+    """The error rates that a gallery's own cameras and people were measured to have.
+
+    raises: `StoreError` where `mien calibrate` stored none for this embedder.
+    """
+    with open_people(uri, create=False) as people:
+        stored = people.calibration(embedder)
+    if stored is None:
+        raise StoreError(
+            f"{uri} has no calibration of {embedder}: run `mien calibrate --gallery {uri}` first"
+        )
+    return parse_calibration(stored, f"the calibration in {uri}")
 
 
 def rekey_gallery(uri: str, destroy: bool = False, actor: str | None = None) -> Rekeyed:
