@@ -65,10 +65,27 @@ def test_a_deepface_folder_gives_its_people(images: Path, tmp_path: Path) -> Non
     rows.append({"identity": "C:\\faces\\Ada\\2.jpg", "embedding": [0.2]})
     file = tmp_path / "ds_model.pkl"
     file.write_bytes(pickle.dumps(rows))
-    assert photos_of_deepface(file, images) == {
+    assert photos_of_deepface(file, images).people == {
         "Ada": [images / "Ada/1.jpg", images / "Ada/2.jpg"],
         "Ben": [images / "Ben/1.jpg"],
     }
+
+
+def test_pictures_that_are_not_here_are_named(images: Path, tmp_path: Path) -> None:
+    rows = [{"identity": f"/elsewhere/db/{p}"} for p in ("Zoe/1.jpg", "Ada/1.jpg", "Ada/9.jpg")]
+    file = tmp_path / "ds_model.pkl"
+    file.write_bytes(pickle.dumps(rows))
+    found = photos_of_deepface(file, images)
+    assert found.people == {"Ada": [images / "Ada/1.jpg"]}
+    assert found.missing == ["Zoe/1.jpg", "Ada/9.jpg"]
+
+
+def test_one_page_of_a_longer_list_is_not_taken_for_all(images: Path, tmp_path: Path) -> None:
+    file = tmp_path / "faces.json"
+    page = {"faces": [{"image_id": "abc-1", "subject": "Ada"}], "page_number": 0, "total_elements": 25}
+    file.write_text(json.dumps(page))
+    with pytest.raises(InputError, match="1 of 25 faces: ask for all with size=25"):
+        photos_of_compreface(file, images)
 
 
 def test_a_path_in_a_foreign_file_never_leaves_the_folder(images: Path, tmp_path: Path) -> None:
@@ -83,7 +100,7 @@ def test_a_path_in_a_foreign_file_never_leaves_the_folder(images: Path, tmp_path
 def test_a_compreface_list_gives_its_people(images: Path, tmp_path: Path) -> None:
     file = tmp_path / "faces.json"
     file.write_text(json.dumps({"faces": [{"image_id": "abc-1", "subject": "Ada"}]}))
-    assert photos_of_compreface(file, images) == {"Ada": [images / "ids/abc-1.png"]}
+    assert photos_of_compreface(file, images).people == {"Ada": [images / "ids/abc-1.png"]}
     file.write_text("[]")
     with pytest.raises(InputError, match="CompreFace"):
         photos_of_compreface(file, images)

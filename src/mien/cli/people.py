@@ -221,9 +221,17 @@ def adopt(
     images: Annotated[Path, typer.Option("--images", help="The folder that holds the pictures.")],
     kind: Annotated[str, typer.Option("--from", help="deepface or compreface.")] = "deepface",
     where: gallery_options.Where = None,
+    consent_by: gallery_options.ConsentBy = None,
+    purpose: gallery_options.Purpose = "recognition",
+    notice: gallery_options.Notice = "",
+    consent_days: gallery_options.ConsentDays = None,
     profile: options.Profile = "balanced",
-) -> None:
-    """Enrol the people of another program's gallery from their pictures. Its file is read, never run."""
+    as_json: options.Json = False,
+) -> int:
+    """Enrol the people of another program's gallery from their pictures. Its file is read, never run.
+
+    Exit code 2 where nobody could be enrolled.
+    """
     from mien.core.errors import InputError
     from mien.pipeline.adopt import photos_of_compreface, photos_of_deepface
     from mien.pipeline.enrol import enrol
@@ -232,11 +240,23 @@ def adopt(
     if kind not in readers:
         raise InputError(f"galleries of {kind!r} cannot be read: say --from deepface or compreface")
     found = readers[kind](file, images)
+    consent = gallery_options.consent_from(consent_by, purpose, notice, consent_days)
+    reports = []
     with gallery_options.open_gallery(where, profile) as opened:
-        for name, photos in found.items():
-            report = enrol(opened.people, opened.analyzer, name, photos, opened.calibration)
+        for name, photos in found.people.items():
+            photos_here = list(photos)
+            report = enrol(
+                opened.people, opened.analyzer, name, photos_here, opened.calibration, consent=consent
+            )
+            reports.append(report)
             failure = f"; {report.error}" if report.error else ""
-            say(f"{name}: {len(report.accepted)} of {len(photos)} photos{failure}")
+            if not as_json:
+                say(f"{name}: {len(report.accepted)} of {len(photos)} photos{failure}")
+    if as_json:
+        emit({"results": [report.to_dict() for report in reports], "missing": list(found.missing)})
+    elif found.missing:
+        say(f"{len(found.missing)} pictures are not under {images}, for instance {found.missing[0]}")
+    return 0 if any(report.person for report in reports) else 2
 
 
 @app.command()

@@ -6,7 +6,8 @@ Embeddings of another network cannot be compared with ours, so only names and pi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -17,8 +18,16 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 LARGEST = 2**30
 
 
-def photos_of_deepface(file: Path, images: Path) -> dict[str, list[Path]]:
-    """Person -> pictures out of the file that ``DeepFace.find`` leaves in its folder.
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """people: name -> pictures that are here.    missing: pictures that are named but are not in the folder."""
+
+    people: Mapping[str, Sequence[Path]]
+    missing: Sequence[str] = ()
+
+
+def photos_of_deepface(file: Path, images: Path) -> Adopted:
+    """People and pictures out of the file that ``DeepFace.find`` leaves in its folder.
 
     The file is read as data: nothing in it is ever called (`mien.pipeline.plainpickle`). Rows are pictures,
     whose folder names the person; ``images`` is where the folder of people is now.
@@ -29,8 +38,8 @@ def photos_of_deepface(file: Path, images: Path) -> dict[str, list[Path]]:
     return _found(((_parts(str(row["identity"]))) for row in rows), images)
 
 
-def photos_of_compreface(file: Path, images: Path) -> dict[str, list[Path]]:
-    """Person -> pictures out of CompreFace's list of faces (``GET /api/v1/recognition/faces``).
+def photos_of_compreface(file: Path, images: Path) -> Adopted:
+    """People and pictures out of CompreFace's list of faces (``GET /api/v1/recognition/faces``).
 
     images: a folder with the downloaded pictures, each named after its image_id.
     """
@@ -39,25 +48,33 @@ def photos_of_compreface(file: Path, images: Path) -> dict[str, list[Path]]:
         faces = [(str(face["subject"]), str(face["image_id"])) for face in data["faces"]]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} is no list of CompreFace's faces ({error}): give its JSON") from error
+    total = data.get("total_elements", len(faces))
+    if isinstance(total, int) and total > len(faces):
+        raise InputError(
+            f"{file} is one page of CompreFace's list, {len(faces)} of {total} faces: "
+            f"ask for all with size={total}"
+        )
     return _found(faces, images)
 
 
-def _found(rows: Iterable[tuple[str, str]], images: Path) -> dict[str, list[Path]]:
+def _found(rows: Iterable[tuple[str, str]], images: Path) -> Adopted:
     """Look the named pictures up among those that lie under ``images``; a name never becomes a path."""
     here = [path for path in sorted(images.rglob("*")) if path.suffix.lower() in PICTURES and path.is_file()]
     by_folder = {(path.parent.name, path.name): path for path in here}
     by_stem = {path.stem: path for path in here}
     people: dict[str, list[Path]] = {}
-    missing = 0
+    missing: list[str] = []
     for name, picture in rows:
         path = by_folder.get((name, picture)) or by_stem.get(picture)
         if path is None:
-            missing += 1
+            missing.append(f"{name}/{picture}")
         elif path not in people.setdefault(name, []):
             people[name].append(path)
-    if not people.get(next(iter(people), "")):
-        raise InputError(f"none of the {missing} pictures lies under {images}: name the folder they are in")
-    return {name: paths for name, paths in people.items() if paths}
+    if not people:
+        raise InputError(
+            f"none of the {len(missing)} pictures lies under {images}: name the folder they are in"
+        )
+    return Adopted(people, missing)
 
 
 def _parts(identity: str) -> tuple[str, str]:
