@@ -20,7 +20,7 @@ LARGEST = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """people: name -> pictures that are here.    missing: pictures that are named but are not in the folder."""
+    """people: name -> pictures that are here.    missing: pictures that are named and not in the folder."""
 
     people: Mapping[str, Sequence[Path]]
     missing: Sequence[str] = ()
