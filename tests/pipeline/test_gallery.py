@@ -182,6 +182,33 @@ def test_groups_are_remembered_and_corrections_stick_when_photos_come_again(gall
     assert undo(gallery.people) == "split"
 
 
+def test_merged_people_stay_one_and_separate_people_stay_two_when_more_photos_arrive(
+    gallery: Gallery,
+) -> None:
+    # 3 and 4 look unlike, and are one person all the same, as somebody with and without a beard is.
+    groups = gallery.cluster([photo(f"{p}:0.9{k}") for p in (1, 2, 3, 4) for k in (1, 2)])
+    one, two, three, four = dict.fromkeys(face.person for face in groups)
+    assert None not in (one, two, three, four)
+    gallery.not_the_same(one or 0, two or 0)
+    gallery.merge(three or 0, four or 0)
+    later = gallery.cluster([photo(f"{p}:0.8{k}") for p in (1, 2, 3, 4) for k in (5, 6)])
+    assert [face.person for face in later] == [one, one, two, two, three, three, three, three]
+    assert len(gallery) == 3
+    assert gallery.undo() == "merge"
+    assert len(gallery) == 4
+    assert len(gallery.faces(four or 0)) == 2  # what came after the merge stays with the one it was given to
+
+
+def test_faces_told_apart_are_not_joined_by_photos_that_arrive_between_them(gallery: Gallery) -> None:
+    """A bridge: photos that look like both must not make two people one."""
+    gallery.enrol("Ada", [photo("1:0.95")])
+    gallery.enrol("Twin", [photo("1:0.9")])
+    gallery.not_the_same("Ada", "Twin")
+    groups = gallery.cluster([photo(f"1:0.9{k}") for k in range(6)])
+    assert {person.name for person in gallery.list()} == {"Ada", "Twin"}
+    assert {face.name for face in groups} <= {"Ada", "Twin"}
+
+
 def test_a_group_that_was_named_answers_with_its_name(gallery: Gallery) -> None:
     groups = gallery.cluster(pile())
     person = groups[2].person

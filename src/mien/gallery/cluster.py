@@ -54,6 +54,9 @@ class _Groups:
     def __len__(self) -> int:
         return len(self.weight)
 
+    def part(self, rows: Labels) -> _Groups:
+        return _Groups(self.sums[rows], self.weight[rows], self.length[rows], self.known[rows])
+
     def joined(self, labels: Labels) -> _Groups:
         """labels: (G,) the new group of each, 0, 1, ... without gaps."""
         order = np.argsort(labels, kind="stable")
@@ -93,7 +96,10 @@ def cluster(
     groups = _Groups(groups.sums, groups.weight, groups.length, known)
     rows = np.array(list(apart), dtype=np.int64).reshape(-1, 2)
     never = rows if photos is None else np.concatenate([rows, _photo_pairs(photos)])
-    return _in_order(_agglomerate(groups, labels, never, strangers))
+    labels = _agglomerate(groups, labels, never, strangers)
+    if people is not None:
+        labels = _return_to_looks(faces, labels, people, never, strangers)
+    return _in_order(labels)
 
 
 def evidence(
@@ -134,16 +140,9 @@ def _agglomerate(groups: _Groups, labels: Labels, never: Pairs, strangers: Stran
 def _find_best(groups: _Groups, best: Labels, score: Floats, never: Pairs, strangers: Strangers) -> None:
     """Fill in what is unknown in ``best``, and let every other group see the new ones."""
     settled, stale = best >= 0, np.flatnonzero(best < 0)
-    squares = _centred((groups.sums**2).sum(axis=1), groups.length**2, strangers)
-    alone = evidence(groups.weight, squares, strangers)
     for start in range(0, len(stale), _BLOCK):
         rows = stale[start : start + _BLOCK]
-        lengths = groups.length[rows, None] * groups.length
-        across = _centred(groups.sums[rows] @ groups.sums.T, lengths, strangers)
-        together = evidence(
-            groups.weight[rows, None] + groups.weight, squares[rows, None] + squares + 2 * across, strangers
-        )
-        scores = together - alone[rows, None] - alone
+        scores = _gains(groups.part(rows), groups, strangers)
         _forbid(scores, rows, groups.known, never)
         best[rows] = scores.argmax(axis=1)
         score[rows] = scores[np.arange(len(rows)), best[rows]]
@@ -151,6 +150,60 @@ def _find_best(groups: _Groups, best: Labels, score: Floats, never: Pairs, stran
         value = scores[column, np.arange(len(best))]
         better = settled & (value > score)
         best[better], score[better] = rows[column[better]], value[better]
+
+
+def _gains(a: _Groups, b: _Groups, strangers: Strangers) -> NDArray[np.floating]:
+    """(A, B): the evidence that a group of ``a`` and one of ``b`` are one person."""
+    own, other = (_centred((part.sums**2).sum(axis=1), part.length**2, strangers) for part in (a, b))
+    across = _centred(a.sums @ b.sums.T, a.length[:, None] * b.length, strangers)
+    together = evidence(a.weight[:, None] + b.weight, own[:, None] + other + 2 * across, strangers)
+    apart = evidence(a.weight, own, strangers)[:, None] + evidence(b.weight, other, strangers)
+    return np.asarray(together - apart)
+
+
+def _return_to_looks(
+    faces: _Groups, labels: Labels, people: Labels, never: Pairs, strangers: Strangers
+) -> Labels:
+    """Give groups of nobody known to somebody known one of whose looks they share, surest first.
+
+    People whom a user merged may look two ways (a beard, ten years), and a group that is like one of the two
+    is unlike both taken together.
+    """
+    looks, owners = _looks(faces, labels, people, strangers)
+    strange = np.setdiff1d(labels, labels[people >= 0])
+    if not len(owners) or not len(strange):
+        return labels
+    place = np.searchsorted(strange, labels)
+    mine = np.flatnonzero(np.isin(labels, strange))
+    gains = _gains(faces.part(mine).joined(place[mine]), looks, strangers)
+    enough = needed(int(labels.max()) + 1, len(labels))
+    labels = labels.copy()
+    for row, column in np.argwhere(gains >= enough)[np.argsort(-gains[gains >= enough], kind="stable")]:
+        group, owner = strange[row], owners[column]
+        first, second = labels[never[:, 0]], labels[never[:, 1]]
+        barred = ((first == group) & (second == owner)) | ((first == owner) & (second == group))
+        if not barred.any():
+            labels[labels == group] = owner
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _looks(faces: _Groups, labels: Labels, people: Labels, strangers: Strangers) -> tuple[_Groups, Labels]:
+    """The groups that the faces of each known person fall into, where there are several; and whose they are."""
+    nobody = np.empty((0, 2), dtype=np.int64)
+    parts: list[_Groups] = []
+    owners: list[int] = []
+    for person in np.unique(people[people >= 0]):
+        mine = faces.part(np.flatnonzero(people == person))
+        if len(mine) < 2:
+            continue
+        own = _agglomerate(mine, np.arange(len(mine)), nobody, strangers)
+        if own.max() > 0:
+            parts.append(mine.joined(own))
+            owners += [int(labels[np.flatnonzero(people == person)[0]])] * (int(own.max()) + 1)
+    if not parts:
+        return faces.part(np.empty(0, np.int64)), np.empty(0, np.int64)
+    columns = zip(*((part.sums, part.weight, part.length, part.known) for part in parts), strict=True)
+    return _Groups(*map(np.concatenate, columns)), np.array(owners)
 
 
 def _centred(
