@@ -188,7 +188,7 @@ def _return_to_looks(
 
 
 def _looks(faces: _Groups, labels: Labels, people: Labels, strangers: Strangers) -> tuple[_Groups, Labels]:
-    """The groups that the faces of each known person fall into, where there are several; and whose they are."""
+    """The groups that the faces of each known person fall into, where there are several, and whose."""
     nobody = np.empty((0, 2), dtype=np.int64)
     parts: list[_Groups] = []
     owners: list[int] = []

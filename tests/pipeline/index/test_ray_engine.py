@@ -27,7 +27,12 @@ def cluster() -> Iterator[None]:
     ray = pytest.importorskip("ray")
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
+    # Ray kills its processes without waiting for their end, which Python warns of whenever it cleans up.
+    node = ray._private.worker._global_node
+    processes = [info.process for infos in node.all_processes.values() for info in infos]
     ray.shutdown()
+    for process in processes:
+        process.wait(timeout=60)
 
 
 def engine(**options: Any) -> RayEngine:
