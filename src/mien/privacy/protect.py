@@ -1,8 +1,9 @@
 """Revocable templates (ISO/IEC 24745): what is stored can be renewed without a new photo.
 
 `Rotation` changes no similarity at all and gives renewal and unlinkability, but whoever has its key has the
-embedding back. `BioHash` keeps only the signs of 256 keyed projections: a sixteenth of the bytes, at a price in
-accuracy; of embeddings as short as ours a thief of the key gets most back all the same (docs/gallery.md). `Plain` leaves vectors as they are.
+embedding back. `BioHash` keeps only the signs of 256 keyed projections: a sixteenth of the bytes, at a price
+in accuracy; of embeddings as short as ours a thief of the key gets most back all the same (docs/gallery.md
+has the figures). `Plain` leaves vectors as they are.
 """
 
 from __future__ import annotations
