@@ -153,3 +153,13 @@ def test_a_compiled_net_learns_the_same(tmp_path: Path) -> None:
     assert one.keys() == other.keys()
     for name, tensor in other.items():
         torch.testing.assert_close(one[name], tensor, rtol=1e-2, atol=1e-3)
+
+
+def test_writes_the_same_figures_for_tensorboard(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(tiny_recipe("run.tensorboard=true"), tmp_path)
+    board = EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    shown = [event.value for event in board.Scalars("step/loss")]
+    assert shown == pytest.approx([row["loss"] for row in read_journal(tmp_path) if row["kind"] == "step"])

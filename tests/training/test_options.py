@@ -31,7 +31,10 @@ def test_whole_numbers_become_floats_and_lists_become_tuples() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"widht": 3}, "it has no option 'widht': choose out of width, rate, kind, sizes, name"),
+        (
+            {"widht": 3},
+            "it has no option 'widht': did you mean width? choose out of width, rate, kind, sizes, name",
+        ),
         ({"width": 3.0}, "it: width must be int, not 3.0: correct the recipe"),
         ({"width": True}, "it: width must be int, not True: correct the recipe"),
         ({"rate": True}, "it: rate must be float, not True: correct the recipe"),

@@ -13,6 +13,8 @@ from mien.training.finish import finish
 from mien.training.recipe import Recipe
 from mien.training.recipefile import read_recipe, shipped_recipes
 from mien.training.run import train
+from mien.training.samplers import Pick
+from mien.training.tasks import prepare
 from mien.zoo.registry import card
 from mien.zoo.store import fetch
 
@@ -69,3 +71,17 @@ def test_every_recipe_says_what_it_is_and_under_which_licence(name: str) -> None
     assert recipe.name == name
     assert recipe.about
     assert recipe.licence != "unknown"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name != "head-coefficients"])
+def test_every_recipe_reads_the_data_that_it_names(
+    name: str, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_SHARED", str(shared.parent))
+    recipe = read_recipe(name, ["data.limit=120", "data.size=96", "run.batch=8", "run.workers=0"])
+    assert Path(recipe.data.root).is_dir()
+    job = prepare(recipe)
+    picture, _ = job.train[Pick(0, 0)]
+    assert tuple(picture.shape) == (recipe.data.channels, 96, 96)
+    assert 8 <= len(job.train) <= 120

@@ -202,3 +202,22 @@ def test_the_exported_graph_takes_any_number_of_pictures(tmp_path: Path) -> None
     np.testing.assert_allclose(got, torch_answers(exportable.module, pixels)[0], rtol=1e-3, atol=1e-4)
     one = session.run(None, {"input": planes[:1]})[0]
     np.testing.assert_allclose(one, got[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_starts_from_the_weights_of_another(taught: Run, tmp_path: Path) -> None:
+    root = taught.recipe.data.root
+    sets = (
+        f"data.root={root}",
+        "loss.name=softmax",
+        "run.steps=1",
+        "schedule.warmup=1.0",
+        "optimiser.lr=1e-9",
+    )
+    run = train(recipe(*sets, f"net.weights={taught.out}"), tmp_path / "more")
+    before, after = load_trained(taught.out).net.state_dict(), load_trained(run.out).net.state_dict()
+    for name, value in before.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(after[name], value, rtol=1e-4, atol=1e-5)
+    narrow = recipe(*sets, "net.width=3", "net.dim=5", "net.hidden=7", f"net.weights={taught.out}")
+    with pytest.raises(InputError, match="no weight that this net has"):
+        train(narrow, tmp_path / "other")

@@ -11,9 +11,9 @@ from mien.training.data import SOURCES, source_config
 from mien.training.losses import LOSSES, loss_config
 from mien.training.nets import NETS, net_config
 from mien.training.optimisers import OPTIMISERS, optimiser_config
-from mien.training.options import OptionDoc, describe_options
+from mien.training.options import OptionDoc, describe_options, suggestion
 from mien.training.recipe import SECTIONS, Recipe
-from mien.training.recipefile import parse_recipe, section_docs, shipped_recipes, suggestion
+from mien.training.recipefile import parse_recipe, section_docs, shipped_recipes
 from mien.training.samplers import SAMPLERS, sampler_config
 from mien.training.tasks import TASKS, task_config
 

@@ -7,8 +7,9 @@ file, the command's help and the saved recipe all say the same.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -76,12 +77,25 @@ def read_options(config: type[C], what: str, options: Mapping[str, Any]) -> C:
     unknown = sorted(set(options) - set(known))
     if unknown:
         choose = ", ".join(known) or "none: it takes no options"
-        raise InputError(f"{what} has no option {', '.join(map(repr, unknown))}: choose out of {choose}")
+        meant = suggestion(unknown[0], known)
+        raise InputError(
+            f"{what} has no option {', '.join(map(repr, unknown))}: {meant}choose out of {choose}"
+        )
     hints = get_type_hints(config)
     values = {name: _fit(value, hints[name], f"{what}: {name}") for name, value in options.items()}
     for name, value in values.items():
         _check_range(value, known[name], f"{what}: {name}")
     return config(**values)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What may have been meant, ready to stand before the rest of an error's cure.
+
+    >>> suggestion("epoch", ["epochs", "batch"])
+    'did you mean epochs? '
+    """
+    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def _fit(value: Any, wanted: Any, name: str) -> Any:

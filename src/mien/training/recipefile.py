@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.core.errors import InputError
-from mien.training.options import OptionDoc, describe_options, read_options
+from mien.training.options import OptionDoc, describe_options, read_options, suggestion
 from mien.training.recipe import SECTIONS, Recipe
 from mien.zoo.cardfile import NAME
 
@@ -91,16 +90,6 @@ def format_recipe(recipe: Recipe) -> str:
 def section_docs(kind: type[Any]) -> list[OptionDoc]:
     """The keys of one section (or of the recipe's top), without the sections and the ``options``."""
     return [doc for doc in describe_options(kind) if doc.name != "options" and doc.name not in SECTIONS]
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """What may have been meant, ready to stand before the rest of an error's cure.
-
-    >>> suggestion("epoch", ["epochs", "batch"])
-    'did you mean epochs? '
-    """
-    near = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def toml_value(value: object) -> str:

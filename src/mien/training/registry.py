@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from mien.core.errors import DependencyMissing, InputError
-from mien.training.options import read_options
+from mien.training.options import read_options, suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ def find_entry(entries: Mapping[str, Entry], kind: str, name: str) -> Entry:
         return entries[name]
     except KeyError:
         known = ", ".join(entries)
-        raise InputError(f"no {kind} is called {name!r}: choose one of {known}") from None
+        meant = suggestion(name, entries)
+        raise InputError(f"no {kind} is called {name!r}: {meant}choose one of {known}") from None
 
 
 def load_file(package: str, entry: Entry) -> ModuleType:

@@ -129,7 +129,7 @@ def _start_from(net: object, place: Path) -> None:
     given = load_checkpoint(find_checkpoint(place)).net()
     own = net.state_dict()
     taken = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    if not taken:
+    if not any(value.ndim > 1 for value in taken.values()):
         raise InputError(
             f"net.weights: {place} holds no weight that this net has: choose a run of the same net"
         )

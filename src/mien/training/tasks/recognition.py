@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.alignment.templates import TEMPLATES, find_template
-from mien.core.errors import ThinData
+from mien.core.errors import InputError, ThinData
 from mien.evaluation.metrics.verification import auc, eer, fmr_at, threshold_at_fmr, tmr_at_fmr
 from mien.training.data import Listing
 from mien.training.job import Example, Exportable, Findings, Job, Scores
@@ -49,6 +49,11 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         raise ThinData(
             f"{len(train.classes)} people are left to train on: add people, or lower data.per_class "
             f"({recipe.data.per_class} pictures each)"
+        )
+    if recipe.loss.options.get("sharded"):
+        raise InputError(
+            "mien train keeps all class centres in each process: leave loss.sharded out, or use "
+            "run.parallel = fsdp"
         )
     criterion = build_loss(
         recipe.loss.name or "arcface", dim=recipe.net.dim, classes=len(train.classes), **recipe.loss.options
