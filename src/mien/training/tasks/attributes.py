@@ -197,7 +197,7 @@ class _Measured:
             metrics[f"{name} accuracy"] = accuracy(table)
             metrics[f"{name} balanced accuracy"] = balanced_accuracy(table)
             balanced.append(balanced_accuracy(table))
-        metrics["balanced accuracy"] = float(np.mean(balanced))
+        metrics = {"balanced accuracy": float(np.mean(balanced)), **metrics}
         examples = self._examples(logits)
         return Findings(metrics, tables=tables, examples=examples, pictures=len(self.pictures))
 
