@@ -146,6 +146,7 @@ def test_half_precision_and_deterministic_mode_learn_too(tmp_path: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore")  # torch.compile warns of its own doings
 def test_a_compiled_net_learns_the_same(tmp_path: Path) -> None:
     run(tiny_recipe("run.compile=true"), tmp_path / "compiled")
     run(tiny_recipe(), tmp_path / "eager")
