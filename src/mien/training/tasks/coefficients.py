@@ -35,6 +35,8 @@ from mien.training.tasks.regression import regression_of
 
 _FLIP = np.diag([1.0, -1.0, -1.0])  # head frame (y up, z out) to camera frame (y down, z in)
 
+_DARK, _LIGHT = np.array([80.0, 52.0, 42.0]), np.array([250.0, 215.0, 195.0])  # skin, from end to end
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -144,7 +146,7 @@ def render_head(
     distance = rng.uniform(550.0, 750.0)
     shift = np.array([*rng.uniform(-12, 12, 2), distance])
     placement = Placement(_FLIP @ rotation_from_vector(turn), shift)
-    focal = 2.2 * size
+    focal = 2.8 * size  # the head fills most of the picture
     camera = Camera(focal, focal, (size - 1) / 2, (size - 1) / 2)
     return _shaded(mesh, placement, camera, size, rng)
 
@@ -154,10 +156,8 @@ def _shaded(mesh: Mesh, placement: Placement, camera: Camera, size: int, rng: np
     fragments = rasterize(points, mesh.triangles, camera, size, size)
     normals = fragments.interpolate(vertex_normals(points, mesh.triangles), mesh.triangles).astype(np.float64)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    light = np.concatenate(
-        [[rng.uniform(0.2, 0.35)], rng.uniform(-0.12, 0.12, 3), rng.uniform(-0.04, 0.04, 5)]
-    )
-    tone = rng.uniform((90, 60, 50), (245, 210, 190))
+    light = np.concatenate([[rng.uniform(0.7, 1.0)], rng.uniform(-0.4, 0.4, 3), rng.uniform(-0.1, 0.1, 5)])
+    tone = _DARK + rng.uniform() * (_LIGHT - _DARK)
     shade = np.clip(harmonics(normals) @ light, 0, 1.4)
     picture = np.full((size, size, 3), rng.uniform(20, 235, 3), np.float64)
     picture[fragments.covered] = shade[:, None] * tone
