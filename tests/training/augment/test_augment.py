@@ -139,7 +139,7 @@ def test_occlusion_hides_two_to_thirty_percent() -> None:
 
 
 def test_says_what_it_wanted() -> None:
-    with pytest.raises(InputError, match="the augmentation has no option 'flipp': choose out of flip, crop"):
+    with pytest.raises(InputError, match="the augmentation has no option 'flipp': did you mean flip"):
         build_augment({"flipp": 1})
     with pytest.raises(InputError, match=r"flip is 1\.5: choose a value from 0 to 1"):
         build_augment({"flip": 1.5})

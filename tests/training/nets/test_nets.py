@@ -142,8 +142,8 @@ def test_droppath_skips_whole_pictures_and_keeps_the_mean() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("lenet", {}, "no net is called 'lenet': choose one of cnn, "),
-        ("cnn", {"widht": 3}, "the net cnn has no option 'widht': choose out of width, "),
+        ("lenet", {}, "choose one of cnn, "),
+        ("cnn", {"widht": 3}, "the net cnn has no option 'widht': did you mean width"),
         ("resnet50", {"depth": 18}, "the net resnet50 sets depth itself: leave it out, or choose another"),
         ("siamese", {"tower": "siamese"}, "a siamese net cannot be its own tower"),
         ("vit", {"patch": 7}, "32 pixels cannot be cut into patches of 7: choose one that divides"),
