@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from mien.geometry.boxes import nms
 from mien.imaging.letterbox import Letterboxed, frame_size, letterbox
 
 SLACK = 1.25
+FRAME_STEP = 64  # pixels; engines prepare themselves anew for each shape they have not seen lately
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +66,8 @@ def look(
     longer = max(image.width, image.height)
     long_side = longer if longer <= SLACK * long_sides[1] else long_sides[1]
     long_side = max(long_side, long_sides[0])
-    frame = frame_size(image.width, image.height, long_side, network.card.preprocess.stride)
+    stride = math.lcm(network.card.preprocess.stride, FRAME_STEP)
+    frame = frame_size(image.width, image.height, long_side, stride)
     # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
     fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)
     return fitted, network.run(fitted.pixels[None])

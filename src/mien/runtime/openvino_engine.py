@@ -116,8 +116,9 @@ def compile(card: ModelCard, data: bytes, choice: Choice, streams: int) -> OpenV
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": max(cores(), streams),
             "ENABLE_CPU_PINNING": False,
-            # Kernels kept by picture shape: 5,000 by default, 100 MB over 300 photos of all shapes.
-            "CPU_RUNTIME_CACHE_CAPACITY": 32,
+            # Kernels kept, one a layer and picture shape. The default of 5,000 grows by 200 MB over photos of
+            # all shapes; with fewer than a network has layers, each change of shape costs half as much again.
+            "CPU_RUNTIME_CACHE_CAPACITY": 1000,
         }
         return OpenVinoNetwork(_core().compile_model(model, choice.provider, settings), streams)
     except RuntimeError as error:
