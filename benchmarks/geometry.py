@@ -47,8 +47,8 @@ CANONICAL7 = (33, 133, 362, 263, 2, 61, 291)
 """NoW's seven landmarks among the 468."""
 NOISE = 2.0  # pixels, on landmarks that are otherwise true
 PEERS = (
-    "eos was not run: its only published model (SFM 3448) is for non-commercial research and cannot be had "
-    "from a package index; MediaPipe is here as its canonical mesh and as the network's own 3-D points"
+    "eos was not run: its published model (SFM 3448) is for non-commercial research, and it was not fetched; "
+    "MediaPipe is here as its canonical mesh and as the network's own 3-D points"
 )
 Array = NDArray[np.float64]
 Triangles = NDArray[np.int64]
