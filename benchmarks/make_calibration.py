@@ -42,27 +42,25 @@ MADE_ON = (
 
 
 def main() -> None:
-    options = _options()
+    given = options()
     sets = {
-        name: _embedded(options, options.embedder, name)
-        for name in ("fairface", "london", "wild40", "celeba10k")
+        name: embedded(given, given.embedder, name) for name in ("fairface", "london", "wild40", "celeba10k")
     }
     strangers, london = sets["fairface"], sets["london"]
-    mates = likely_mates(*(_embedded(options, name, "fairface") for name in JUDGES))
+    mates = likely_mates(*(embedded(given, name, "fairface") for name in JUDGES))
     everyone = impostor_pairs(strangers, ("gender", "age"))
     pairs = without(everyone, mates)
     genuine = genuine_scores(london)
     facts: dict[str, Any] = {
-        "embedder": options.embedder,
-        "models": _hashes(options.embedder),
+        "embedder": given.embedder,
+        "models": _hashes(given.embedder),
         "made_on": MADE_ON.format(
             impostors=len(pairs.scores),
             mates=everyone.total - pairs.total,
             people=len(np.unique(london.labels["person"])),
             conditions=len(np.unique(london.labels["condition"])),
         ),
-        "command": "python -m benchmarks.make_calibration "
-        f"--embedder {options.embedder} --every {options.every}",
+        "command": f"python -m benchmarks.make_calibration --embedder {given.embedder} --every {given.every}",
         "pictures": len(strangers) + len(london),
         "subjects": len(strangers) + len(np.unique(london.labels["person"])),
         "least_false_matches": max(30, round(1e-5 * len(pairs.scores))),
@@ -76,37 +74,37 @@ def main() -> None:
         "groups": group_rates(strangers, mates, first),
     }
     made = replace(first, details=details)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"{options.embedder}.json").write_text(made.to_json())
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / f"{given.embedder}.json").write_text(made.to_json())
     print(markdown(made))
 
 
-def _options() -> argparse.Namespace:
+def options(out: Path = SHIPPED) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the calibration of an embedder.")
     parser.add_argument("--embedder", default="sface", help="a card's name, or fused names joined by +")
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("MIEN_SHARED", "../shared")))
     parser.add_argument("--cache", type=Path, help="keep embeddings here (npz), and take them from here")
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=out)
     parser.add_argument(
         "--every", type=int, default=1, help="use every n-th photo of the large sets (a trial)"
     )
     return parser.parse_args()
 
 
-def _embedded(options: argparse.Namespace, embedder: str, name: str) -> Faces:
-    file = options.cache and options.cache / f"{embedder}-{name}-{options.every}.npz"
+def embedded(given: argparse.Namespace, embedder: str, name: str) -> Faces:
+    file = given.cache and given.cache / f"{embedder}-{name}-{given.every}.npz"
     if file and file.exists():
         return data.load_faces(file)
-    folder = options.shared / "data" / name
+    folder = given.shared / "data" / name
     rows, part = {
-        "fairface": lambda: (data.fairface(folder, options.every), "race"),
+        "fairface": lambda: (data.fairface(folder, given.every), "race"),
         "london": lambda: (data.london(folder), "condition"),
         "wild40": lambda: (data.wild40(folder), "set"),
-        "celeba10k": lambda: (data.celeba10k(folder, options.every), "set"),
+        "celeba10k": lambda: (data.celeba10k(folder, given.every), "set"),
     }[name]()
     faces = data.collect(rows, _pipeline(embedder), part)
     if file:
-        options.cache.mkdir(parents=True, exist_ok=True)
+        given.cache.mkdir(parents=True, exist_ok=True)
         faces.save(file)
     return faces
 

@@ -13,15 +13,13 @@ keys; and the same for two halves of the strangers, which is what chance alone g
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring import ROOT, arguments, report
-from benchmarks.recognition import Faces, load
+from benchmarks.faces import Faces, load, wild40
+from benchmarks.measuring import arguments, report
 from mien.evaluation.metrics.unlinkability import d_sys
 from mien.evaluation.metrics.verification import eer, threshold_at_fmr
 from mien.gallery.templates import similarities
@@ -38,15 +36,11 @@ Floats = NDArray[np.float64]
 def main() -> None:
     parser = arguments("protection", __doc__)
     parser.add_argument("--profiles", default="balanced,accurate")
-    parser.add_argument("--cache", type=Path, help="keep the embeddings in this folder between runs")
     given = parser.parse_args()
-    data = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared")) / "data" / "wild40"
     figures = {}
     for profile in given.profiles.split(","):
-        kept = None if given.cache is None else given.cache / f"{profile}-wild40.npz"
         with Analyzer(configure(profile)) as analyzer:
-            pictures = {path: path.parent.name for path in sorted(data.glob("*/*.jpg"))}
-            figures[profile] = measure(load(analyzer, pictures, kept))
+            figures[profile] = measure(load(analyzer, wild40()))
     report("protection", {"profiles": figures}, given.json)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mien.core.people import Sample
 from mien.core.types import Embedding
-from mien.gallery.people import People, found
+from mien.gallery.founding import found
+from mien.gallery.people import People
 from mien.gallery.records import SqliteRecords
 from mien.privacy.protect import load_protector
 from mien.privacy.seal import Keyring

@@ -25,8 +25,9 @@ from tests.gallery.powercut import PowerCutVfs
 
 from mien.core.errors import MienError, StoreError
 from mien.core.types import Embedding
+from mien.gallery.founding import found
 from mien.gallery.leave import erase
-from mien.gallery.people import People, found
+from mien.gallery.people import People
 from mien.gallery.records import DATABASE, SqliteRecords
 from mien.gallery.schema import STEPS, steps_after
 from mien.privacy.protect import load_protector

@@ -18,10 +18,11 @@ from mien.gallery.copy import copy
 from mien.gallery.corrections import merge, undo
 from mien.gallery.documents import JOURNAL, TURNS, Row, Table, Where
 from mien.gallery.flat import FlatIndex
+from mien.gallery.founding import found
 from mien.gallery.index import Index
 from mien.gallery.journaled import JournaledRecords
 from mien.gallery.leave import erase
-from mien.gallery.people import People, found
+from mien.gallery.people import People
 from mien.gallery.records import SqliteRecords
 from mien.gallery.turns import LEASE, Turns
 from mien.privacy.protect import load_protector

@@ -16,8 +16,9 @@ from mien.core.people import Enrolment
 from mien.core.types import Embedding
 from mien.gallery.copy import copy
 from mien.gallery.corrections import merge, undo
+from mien.gallery.founding import found
 from mien.gallery.leave import erase
-from mien.gallery.people import People, found
+from mien.gallery.people import People
 from mien.gallery.records import SqliteRecords
 from mien.gallery.rekey import rekey
 from mien.privacy.protect import load_protector

@@ -22,9 +22,10 @@ from mien.core.people import Consent
 from mien.core.types import Embedding
 from mien.gallery.copy import copy
 from mien.gallery.corrections import apart, merge, not_the_same, undo
+from mien.gallery.founding import found
 from mien.gallery.journaled import JournaledRecords
 from mien.gallery.leave import remaining
-from mien.gallery.people import People, found
+from mien.gallery.people import People
 from mien.gallery.records import SqliteRecords
 from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records

@@ -14,7 +14,8 @@ import numpy as np
 
 from mien.core.errors import StoreError, UnknownPerson
 from mien.core.people import Person, person_code
-from mien.gallery.people import People, clean_name
+from mien.gallery.enrolment import clean_name
+from mien.gallery.people import People
 from mien.gallery.rows import EditRow, FaceRow, LinkRow, PersonRow
 from mien.gallery.vault import edit_name
 

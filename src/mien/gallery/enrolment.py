@@ -1,4 +1,4 @@
-"""One transaction's worth of enrolments, turned into rows."""
+"""Enrolments that are checked, and one transaction's worth of them turned into rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.people import Enrolment, Person
+from mien.core.errors import ConsentRequired, InputError, ShapeError
+from mien.core.people import Enrolment, Person, parse_person_code
 from mien.gallery.ids import IdSource
 from mien.gallery.rows import FaceRow, PersonRow
-from mien.gallery.vault import Vault
+from mien.gallery.vault import Vault, normal_name
+
+LONGEST_NAME = 200
 
 
 class Group:
@@ -98,3 +101,34 @@ class Group:
         (self.added if new else self.rows)[row.id] = row
         if row.tag is not None:
             self._known[row.tag] = row
+
+
+def checked(enrolment: Enrolment, consent_needed: bool) -> Enrolment:
+    """The enrolment with its name cleaned.  raises: InputError, ShapeError, ConsentRequired."""
+    if not enrolment.samples:
+        raise InputError("nobody can be enrolled without a face: give at least one")
+    if enrolment.consent is None and consent_needed:
+        raise ConsentRequired("this gallery needs a consent record: give --consent-by and --purpose")
+    if enrolment.name is not None:
+        enrolment = replace(enrolment, name=clean_name(enrolment.name))
+    for sample in enrolment.samples:
+        vector = sample.embedding.vector
+        if vector.ndim != 1:
+            raise ShapeError("vector", "(D,)", vector.shape)
+        if not abs(float(vector @ vector) - 1) < 1e-3:
+            raise InputError("an embedding must be finite and of unit length: normalise it first")
+    return enrolment
+
+
+def clean_name(name: str) -> str:
+    """A name as it is shown: no control characters, single spaces, at most 200 characters."""
+    if not name.isprintable():
+        name = "".join(c for c in name if c.isprintable() or c.isspace())
+    shown = " ".join(name.split())
+    if not shown or not normal_name(shown):
+        raise InputError("a name needs at least one visible character: give another")
+    if len(shown) > LONGEST_NAME:
+        raise InputError(f"a name may have {LONGEST_NAME} characters, not {len(shown)}: shorten it")
+    if parse_person_code(shown) is not None:
+        raise InputError(f"{shown!r} reads like an id: give another name")
+    return shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import ConsentRequired, InputError, ShapeError, StoreCorrupt, UnknownPerson, WrongKey
+from mien.core.errors import StoreCorrupt, UnknownPerson
 from mien.core.people import (
     AuditEntry,
     Consent,
@@ -23,23 +22,22 @@ from mien.core.people import (
     StoredFace,
     parse_person_code,
 )
-from mien.core.protocols import Protector, Sealer
+from mien.core.protocols import Sealer
 from mien.core.types import Embedding
 from mien.gallery import audit
-from mien.gallery.enrolment import Group
+from mien.gallery.enrolment import Group, checked
+from mien.gallery.founding import open_vault
 from mien.gallery.ids import IdSource
 from mien.gallery.index import Templates
+from mien.gallery.protection import LoadCommon, LoadProtector, Protection, nothing_common
 from mien.gallery.rows import PersonRow, Records
-from mien.gallery.search import INDEX_KEY, Search, new_index_key, pool_faces, stack
+from mien.gallery.search import Search, pool_faces, stack
 from mien.gallery.templates import advise, similarities
-from mien.gallery.vault import OpenFace, Vault, normal_name
+from mien.gallery.vault import OpenFace
 
 GROUP = 5000
-PHOTO_KEYS = "photo_keys"
-LONGEST_NAME = 200
 # One face of one photo, embedded twice: engines and batch sizes move the cosine by less than this.
 SAME_PIXELS = 0.98
-LoadProtector = Callable[[str, bytes, int], Protector]
 
 
 class People:
@@ -48,6 +46,7 @@ class People:
     records: an open store, made a gallery by `found` if it is new.    sealer: opened with the gallery's key.
     load_protector: `mien.privacy.protect.load_protector`.    folder: for index snapshots, or None.
     actor: who acts, for the audit log.    clock: seconds since 1970.
+    common: what all faces share, as a network sees it (`mien.embedding.common.common_direction`).
     """
 
     def __init__(
@@ -58,15 +57,15 @@ class People:
         folder: Path | None = None,
         actor: str = "local",
         clock: Callable[[], float] = time.time,
+        common: LoadCommon = nothing_common,
     ) -> None:
         self.records = records
         self.vault = open_vault(records, sealer)
         self.actor = actor
         self.clock = clock
         self.ids = IdSource()
-        self._load_protector = load_protector
-        self._protectors: dict[str, Protector] = {}
-        self.search = Search(records, self.vault, folder)
+        self._protection = Protection(records, self.vault, load_protector, common)
+        self.search = Search(records, self.vault, folder, self._protection.common)
         self._touched: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -95,7 +94,7 @@ class People:
         consent_needed = bool(self.policy().get("require_consent"))
         batch: list[Enrolment] = []
         for enrolment in enrolments:
-            batch.append(_checked(enrolment, consent_needed))
+            batch.append(checked(enrolment, consent_needed))
             if len(batch) == group:
                 yield from self._enrol_group(batch)
                 batch = []
@@ -105,7 +104,7 @@ class People:
     def _enrol_group(
         self, batch: Sequence[Enrolment], known: Mapping[bytes | None, PersonRow] | None = None
     ) -> list[Person]:
-        templates = self._protect_all(batch)
+        templates = self._protection.protect_samples([e.samples for e in batch])
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
         now = self.clock()
         with self.records.writing():
@@ -129,7 +128,7 @@ class People:
         """Add photos to somebody who is here already, named or not."""
         row = self.row(who)
         person = self.vault.open_person(row)
-        batch = [_checked(Enrolment(None, samples, person.consent), consent_needed=False)]
+        batch = [checked(Enrolment(None, samples, person.consent), consent_needed=False)]
         self._enrol_group(batch, known={None: row})
         return self.find(row.id)
 
@@ -157,7 +156,7 @@ class People:
     def template(self, who: str | int, model: str) -> Templates | None:
         """Somebody's pooled template as this gallery stores it, or None without a photo of that network."""
         faces = [face for face in self.open_faces(self.row(who)) if face.face.model == model]
-        return pool_faces(faces) if faces else None
+        return pool_faces(faces, self._protection.common(model)) if faces else None
 
     def compare(self, embedding: Embedding, person: int) -> float | None:
         """Similarity with one person (1:1), or None when they have no photo of that model."""
@@ -219,7 +218,8 @@ class People:
             words = [""] * len(group)
             if group[0].template.dtype == np.float32:
                 vectors = stack([face.template for face in group])
-                words = advise(vectors, np.array([f.face.quality for f in group], dtype=np.float32))
+                qualities = np.array([f.face.quality for f in group], dtype=np.float32)
+                words = advise(vectors, qualities, self._protection.common(model))
             out += [replace(face.face, advice=word) for face, word in zip(group, words, strict=True)]
         return out
 
@@ -288,121 +288,11 @@ class People:
 
     def protect(self, model: str, vectors: NDArray[np.float32]) -> Templates:
         """Embeddings as this gallery stores them.  vectors: (N, D)."""
-        return self._protector(model, vectors.shape[1]).protect(vectors)
+        return self._protection.protect(model, vectors)
 
     def recover(self, model: str, templates: Templates) -> NDArray[np.float32] | None:
         """The embeddings behind stored templates, or None where the protection does not give them back."""
-        if templates.dtype == np.uint8:
-            return None
-        return self._protector(model, templates.shape[1]).recover(templates)
-
-    def _protector(self, model: str, dimension: int) -> Protector:
-        known = self._protectors.get(model)
-        if known is None:
-            kind, seed = self.vault.open_own(self._meta("protection"), "protection")
-            known = self._load_protector(kind, bytes.fromhex(seed) + model.encode(), dimension)
-            self._protectors[model] = known
-        return known
-
-    def _protect_all(self, batch: Sequence[Enrolment]) -> list[list[Any]]:
-        """Templates of every sample, computed model by model in one product each."""
-        out: list[list[Any]] = [[None] * len(enrolment.samples) for enrolment in batch]
-        places: dict[str, list[tuple[int, int]]] = {}
-        for i, enrolment in enumerate(batch):
-            for j, sample in enumerate(enrolment.samples):
-                places.setdefault(sample.embedding.model, []).append((i, j))
-        for model, where in places.items():
-            vectors = np.stack([batch[i].samples[j].embedding.vector for i, j in where])
-            for (i, j), template in zip(where, self.protect(model, vectors.astype(np.float32)), strict=True):
-                out[i][j] = template
-        return out
+        return self._protection.recover(model, templates)
 
     def log(self, at: float, entries: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
         audit.append(self.records, self.vault.sealer, at, self.actor, entries)
-
-    def _meta(self, name: str) -> bytes:
-        value = self.records.get_meta(name)
-        if value is None:
-            raise StoreCorrupt(f"the gallery lost its record {name!r}: restore it from a backup")
-        return value
-
-
-def gallery_id(records: Records) -> bytes:
-    """The store's 16-byte id, or `StoreCorrupt` when it is not a gallery yet."""
-    value = records.get_meta("gallery")
-    if value is None:
-        raise StoreCorrupt("this store holds no gallery: open it with create")
-    return value
-
-
-def open_vault(records: Records, sealer: Sealer) -> Vault:
-    """The vault of the gallery in a store; another gallery's key is `WrongKey`."""
-    vault = Vault(sealer, gallery_id(records))
-    check, photo_keys = records.get_meta("key_check"), records.get_meta(PHOTO_KEYS)
-    if check is None:
-        raise StoreCorrupt("the gallery lost its key check: restore it from a backup")
-    try:
-        vault.open_own(check, "key_check")
-    except StoreCorrupt as error:
-        raise WrongKey("this key does not open this gallery: give the one it was made with") from error
-    keys = [] if photo_keys is None else vault.open_own(photo_keys, PHOTO_KEYS)
-    return Vault(sealer, vault.gallery, tuple(map(bytes.fromhex, keys)))
-
-
-def new_seed() -> str:
-    """The secret of a gallery's template protection, in hex."""
-    return os.urandom(32).hex()
-
-
-def found(
-    records: Records, make_sealer: Callable[[bytes, bool], Sealer], protection: str = "rotation"
-) -> Sealer:
-    """Make an empty store a gallery, once; returns the sealer of its key.
-
-    make_sealer: (gallery id, new) -> the sealer.    protection: "plain", "rotation" or "biohash".
-    """
-    id = records.get_meta("gallery")
-    if id is not None:
-        return make_sealer(id, False)
-    with records.writing():
-        id = records.get_meta("gallery")
-        if id is not None:  # another process was faster
-            return make_sealer(id, False)
-        id = os.urandom(16)
-        sealer = make_sealer(id, True)
-        vault = Vault(sealer, id)
-        records.put_meta("gallery", id)
-        records.put_meta("key_check", vault.seal_own("mien", "key_check"))
-        records.put_meta("protection", vault.seal_own([protection, new_seed()], "protection"))
-        records.put_meta(INDEX_KEY, new_index_key(vault))
-    return sealer
-
-
-def _checked(enrolment: Enrolment, consent_needed: bool) -> Enrolment:
-    if not enrolment.samples:
-        raise InputError("nobody can be enrolled without a face: give at least one")
-    if enrolment.consent is None and consent_needed:
-        raise ConsentRequired("this gallery needs a consent record: give --consent-by and --purpose")
-    if enrolment.name is not None:
-        enrolment = replace(enrolment, name=clean_name(enrolment.name))
-    for sample in enrolment.samples:
-        vector = sample.embedding.vector
-        if vector.ndim != 1:
-            raise ShapeError("vector", "(D,)", vector.shape)
-        if not abs(float(vector @ vector) - 1) < 1e-3:
-            raise InputError("an embedding must be finite and of unit length: normalise it first")
-    return enrolment
-
-
-def clean_name(name: str) -> str:
-    """A name as it is shown: no control characters, single spaces, at most 200 characters."""
-    if not name.isprintable():
-        name = "".join(c for c in name if c.isprintable() or c.isspace())
-    shown = " ".join(name.split())
-    if not shown or not normal_name(shown):
-        raise InputError("a name needs at least one visible character: give another")
-    if len(shown) > LONGEST_NAME:
-        raise InputError(f"a name may have {LONGEST_NAME} characters, not {len(shown)}: shorten it")
-    if parse_person_code(shown) is not None:
-        raise InputError(f"{shown!r} reads like an id: give another name")
-    return shown

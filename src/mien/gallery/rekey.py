@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from mien.core.errors import StoreCorrupt, WrongKey
 from mien.core.protocols import Protector, Sealer
 from mien.gallery import audit
+from mien.gallery.founding import PHOTO_KEYS, gallery_id, new_seed, open_vault
 from mien.gallery.index import Templates
-from mien.gallery.people import PHOTO_KEYS, LoadProtector, gallery_id, new_seed, open_vault
+from mien.gallery.protection import LoadProtector
 from mien.gallery.rows import EditRow, FaceRow, PersonRow, Records
 from mien.gallery.search import INDEX_KEY, new_index_key, stack
 from mien.gallery.vault import OpenFace, Vault, edit_name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.core.errors import MienError, ModelMismatch
 from mien.core.people import Match
@@ -30,12 +31,15 @@ _PAGE = 500
 class Search:
     """One index a model, kept up to date with the records.
 
-    folder: where snapshots go, or None to keep none.
+    folder: where snapshots go, or None to keep none.    common: what all faces share, by network.
     """
 
-    def __init__(self, records: Records, vault: Vault, folder: Path | None) -> None:
+    def __init__(
+        self, records: Records, vault: Vault, folder: Path | None, common: Callable[[str], Any]
+    ) -> None:
         self._records = records
         self._vault = vault
+        self._common = common
         self._path = None if folder is None else folder / "index.sealed"
         self._indexes: dict[str, Index] = {}
         self._revision = 0
@@ -108,7 +112,7 @@ class Search:
         people = list(faces)
         if not people:
             return []
-        templates = stack([pool_faces(faces[id]) for id in people])
+        templates = self._pooled(faces, model)
         scores = similarities(query, templates).tolist()
         best = sorted(zip(scores, people, strict=True), key=lambda pair: (-pair[0], pair[1]))[:top]
         opened = {id: self._vault.open_person(rows[id], keys[id]) for _, id in best}
@@ -179,7 +183,7 @@ class Search:
                 self._indexes[model].drop(ids[~np.isin(ids, list(faces))])
             if faces:
                 people = np.array(list(faces), dtype=np.int64)
-                self._put(model, people, stack([pool_faces(faces[id]) for id in faces]))
+                self._put(model, people, self._pooled(faces, model))
 
     def _put(self, model: str, ids: Ids, templates: Templates) -> None:
         index = self._indexes.get(model)
@@ -202,6 +206,10 @@ class Search:
             grown.put(*index.everything())
             self._indexes[model] = grown
 
+    def _pooled(self, faces: Mapping[int, Sequence[OpenFace]], model: str) -> Any:
+        common = self._common(model)
+        return stack([pool_faces(shown, common) for shown in faces.values()])
+
     def _open(self, faces: Iterable[FaceRow], keys: Mapping[int, bytes]) -> list[OpenFace]:
         return [self._vault.open_face(face, keys[face.person]) for face in faces]
 
@@ -214,22 +222,20 @@ class Search:
             )
 
 
-def pool_faces(faces: Sequence[OpenFace]) -> Templates:
-    """One person's template of their photos."""
+def pool_faces(faces: Sequence[OpenFace], common: NDArray[np.float32] | None) -> Templates:
+    """One person's template of their photos.  common: see `mien.gallery.templates.pool`."""
     if len(faces) == 1:
         return faces[0].template
     templates = stack([face.template for face in faces])
     qualities = np.array([face.face.quality for face in faces], dtype=np.float32)
-    return pool_bits(templates, qualities) if templates.dtype == np.uint8 else pool(templates, qualities)
+    if templates.dtype == np.uint8:
+        return pool_bits(templates, qualities)
+    return pool(templates, qualities, common)
 
 
 def stack(templates: Sequence[Templates]) -> Any:
     """(N, D) of templates that are all float32 or all packed bits."""
     return np.stack(templates)
-
-
-def _scannable(templates: Templates) -> bool:
-    return templates.dtype == np.float32 and scan_works(templates.shape[1])
 
 
 def new_index_key(vault: Vault) -> bytes:

@@ -11,24 +11,48 @@ from numpy.typing import NDArray
 # which identified best (python -m benchmarks.recognition); steeper weights lose more than they win.
 EVEN = 0.5
 LEAST_WEIGHT = 0.05
+# How far a mean of photos is scaled up: by 1 to their full length, by 0 not at all. In between, strangers are
+# as often alike with a person of many photos as with one of a single photo, which calibrations are made of.
+# Chosen on the people of celeba10k whose number three divides (benchmarks/recognition.py asks the others).
+CLEARER = 0.75
 # Photos of one person agree with their mean at 0.5 to 0.9 (wild40, SFace); far below that is someone else.
-STRANGER_COSINE = 0.25
+STRANGER_COSINE = 0.22
 # Photos below this agree worst with the person's others (benchmarks/recognition.py: "advice").
 LOW = 0.47
 
+Vectors = NDArray[np.float32]
 
-def pool(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The unit vector that best agrees with the photos.
 
-    vectors: (N, D) unit length.    qualities: (N,) 0..1.    returns: (D,) float32, unit length.
-    One step of a robust M-estimator on the sphere: after the quality-weighted mean, photos that disagree with
-    it lose weight in proportion and the mean is taken again.
+def pool(vectors: Vectors, qualities: Vectors, common: Vectors | None = None) -> Vectors:
+    """The vector whose inner products say how alike a face is with the person of these photos.
+
+    vectors: (N, D) unit length.    qualities: (N,) 0..1.
+    common: (D,) unit length, what all faces share (`mien.embedding.common`); None where it is not known.
+    returns: (D,) float32, of at most unit length.
+
+    A quality-weighted mean is shorter than its photos, by what they disagree in. Scaled up to unit length it
+    is more alike with everybody: in the part that all faces share, which therefore stays as it was, and with
+    look-alikes, which `CLEARER` weighs. One step of a robust M-estimator on the sphere: photos that disagree
+    with the mean lose weight in proportion, and the mean is taken again.
     """
+    own = own_parts(vectors, common)
     weights = EVEN + qualities
-    centre = _unit(weights @ vectors)
     if len(vectors) > 2:
-        centre = _unit((weights * np.maximum(vectors @ centre, LEAST_WEIGHT)) @ vectors)
-    return centre
+        weights = weights * np.maximum(own @ _unit(weights @ own), LEAST_WEIGHT)
+    weights = weights / weights.sum()
+    mean = weights @ vectors
+    shared = 0.0 if common is None else (mean @ common) * common
+    alone = 1.0 if common is None else np.sqrt(weights @ (1 - (vectors @ common) ** 2))
+    length = max(float(np.linalg.norm(mean - shared) / alone), LEAST_WEIGHT)
+    return np.asarray(shared + (mean - shared) * length**-CLEARER, dtype=np.float32)
+
+
+def own_parts(vectors: Vectors, common: Vectors | None) -> Vectors:
+    """The unit vectors of what faces do not share with all others.  vectors, returns: (N, D)."""
+    if common is None:
+        return vectors
+    rest = vectors - np.outer(vectors @ common, common)
+    return np.asarray(rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def pool_bits(codes: NDArray[np.uint8], qualities: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -64,7 +88,7 @@ def comparable(templates: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(templates, dtype=np.float32)
 
 
-def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list[str]:
+def advise(vectors: Vectors, qualities: Vectors, common: Vectors | None = None) -> list[str]:
     """For each photo, why another one would serve better; "" where it is fine.
 
     A photo is compared with the template of the others, so that it cannot vouch for itself.
@@ -74,9 +98,10 @@ def advise(vectors: NDArray[np.float32], qualities: NDArray[np.float32]) -> list
             "only photo: add two more" if qualities[0] >= LOW else "only photo, of low quality: replace it"
         ]
     words = []
+    own = own_parts(vectors, common)
     for i in range(len(vectors)):
         others = np.arange(len(vectors)) != i
-        agreement = float(vectors[i] @ pool(vectors[others], qualities[others]))
+        agreement = float(own[i] @ _unit(pool(own[others], qualities[others])))
         if agreement < STRANGER_COSINE:
             words.append("does not look like the other photos: check who it shows")
         elif qualities[i] < LOW and qualities[i] < float(np.median(qualities[others])):

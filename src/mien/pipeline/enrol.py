@@ -13,6 +13,7 @@ from mien.core.people import Consent, Sample
 from mien.core.report import FaceReport
 from mien.detection.select import select
 from mien.embedding.calibration import Calibration
+from mien.embedding.common import common_direction
 from mien.embedding.quality import quality_of
 from mien.gallery.people import People
 from mien.gallery.templates import pool
@@ -181,7 +182,8 @@ def _template(samples: Iterable[Sample]) -> np.ndarray | None:
     if not known:
         return None
     vectors = np.stack([sample.embedding.vector for sample in known])
-    return pool(vectors, np.array([sample.quality for sample in known], dtype=np.float32))
+    qualities = np.array([sample.quality for sample in known], dtype=np.float32)
+    return pool(vectors, qualities, common_direction(known[0].embedding.model))
 
 
 def _looks_like(

@@ -10,7 +10,9 @@ import platformdirs
 
 from mien.core.errors import InputError, StoreError
 from mien.embedding.calibration import Calibration, parse_calibration
-from mien.gallery.people import People, found, gallery_id
+from mien.embedding.common import common_direction
+from mien.gallery.founding import found, gallery_id
+from mien.gallery.people import People
 from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records
 from mien.privacy.keys import (
@@ -48,7 +50,7 @@ def open_people(
             lambda id, new: Keyring(master_key(id, create=True) if new else _key(records, id)),
             protection,
         )
-        return People(records, sealer, load_protector, folder, actor or _actor())
+        return People(records, sealer, load_protector, folder, actor or _actor(), common=common_direction)
     except BaseException:
         records.close()
         raise
@@ -93,7 +95,7 @@ def rekey_gallery(uri: str, destroy: bool = False, actor: str | None = None) -> 
             retire_key_file(gallery)
         if destroy:
             destroy_retired_key(gallery, old)
-        people = People(records, Keyring(key), load_protector, folder)
+        people = People(records, Keyring(key), load_protector, folder, common=common_direction)
     except BaseException:
         records.close()
         raise

@@ -13,7 +13,9 @@ from mien.core.answers import Identification, PhotoIdentification
 from mien.core.people import Consent
 from mien.core.types import Image
 from mien.embedding.calibration import shipped_calibration
-from mien.gallery.people import People, found
+from mien.embedding.common import common_direction
+from mien.gallery.founding import found
+from mien.gallery.people import People
 from mien.overlay.annotate import COLOURS, Marked, annotate
 from mien.page.blocks import Mark, Picture, Pictures, Section, Table, Text
 from mien.page.picture import embed
@@ -88,7 +90,7 @@ def _gallery() -> Iterator[People]:
         try:
             key = os.urandom(32)
             sealer = found(records, lambda gallery, new: Keyring(key))
-            people = People(records, sealer, load_protector, place, "demo")
+            people = People(records, sealer, load_protector, place, "demo", common=common_direction)
         except BaseException:
             records.close()
             raise

@@ -1,0 +1,42 @@
+"""What all faces have in common, as an embedding network sees it.
+
+A network's answers are not spread evenly around the origin: strangers' cosines are 0.5 on average for dlib's
+ResNet fused with SFace, 0.05 for SFace alone. That part says nothing of who a face is, and means of several
+photos must not make more of it (`mien.gallery.templates.pool`). The vectors are measured, one JSON file a
+network beside the model cards (``python -m benchmarks.make_common``).
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.embedding.fuse import JOINT, fusion_of
+
+
+def common_direction(embedder: str) -> NDArray[np.float32] | None:
+    """The direction of the mean embedding of faces: (D,) of unit length, or None where it was not measured.
+
+    embedder: the name that `Embedding.model` carries; fused networks are joined with "+".
+
+    >>> common_direction("sface").shape, common_direction("of my own")
+    ((128,), None)
+    """
+    parts = embedder.split(JOINT)
+    means = [mean for mean in map(_mean, parts) if mean is not None]
+    if len(means) < len(parts):
+        return None
+    if len(parts) > 1:
+        means = [scale * mean for scale, mean in zip(fusion_of(embedder).scales, means, strict=True)]
+    joined = np.concatenate(means)
+    return np.asarray(joined / np.linalg.norm(joined), dtype=np.float32)
+
+
+def _mean(network: str) -> NDArray[np.float64] | None:
+    file = resources.files("mien.zoo") / "cards" / "common" / f"{network}.json"
+    if not file.is_file():
+        return None
+    return np.array(json.loads(file.read_text(encoding="utf-8"))["mean"], dtype=np.float64)
