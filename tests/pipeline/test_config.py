@@ -35,8 +35,8 @@ def test_an_unknown_model_is_refused_with_near_names() -> None:
 
 
 def test_a_model_for_another_task_is_refused() -> None:
-    with pytest.raises(InputError, match="sex is for the task 'sex'"):
-        configure(models="sex")
+    with pytest.raises(InputError, match="astronaut is for the task 'sample'"):
+        configure(models="astronaut")
 
 
 def test_more_formats_are_added_to_those_that_are_always_read() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.training.draw import draw_data
 
+from mien.alignment.templates import TEMPLATES
 from mien.runtime.session import open_network
 from mien.training.finish import finish
 from mien.training.recipe import Recipe
@@ -39,6 +40,8 @@ def small(name: str, root: Path) -> Recipe:
     plain = read_recipe(name)
     sets = [*SMALL, f"data.root={draw_data(plain, root)}", f"data.size={SIZES.get(plain.net.name, 32)}"]
     sets += NARROW.get(plain.net.name, [])
+    if plain.data.align in TEMPLATES and plain.task.name != "landmarks":
+        sets.append("data.align=whole")  # no face is on the drawn pictures
     if plain.sampler.name == "balanced":
         sets.append("sampler.pictures=2")
     if plain.task.name == "coefficients":

@@ -13,7 +13,7 @@ fall in the crops that the network's authors cut (benchmarks/studies/align_templ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,35 @@ TEMPLATES: Mapping[str, Template] = {
             groups=_EYE_CORNERS_AND_NOSE_BASE,
             mesh=((33.75, 46.4), (57.9, 47.5), (89.3, 47.5), (113.45, 46.4), (73.6, 82.6)),
         ),
+        # ArcFace's places, smaller: the whole head and room around it, for points of the outline and for
+        # what stands beside a face (the edge of a screen, a hand).
+        Template(
+            name="wide",
+            size=112,
+            keypoints=(
+                (44.79, 48.66),
+                (66.11, 48.54),
+                (55.52, 60.78),
+                (46.76, 73.27),
+                (64.41, 73.17),
+            ),
+            groups=_EYES_NOSE_MOUTH,
+            mesh=((44.37, 49.63), (66.21, 49.63), (55.29, 61.67), (45.76, 70.32), (64.82, 70.32)),
+        ),
     )
 }
+
+
+def scaled(template: Template, size: int) -> Template:
+    """The same template for crops of another size: pixels are scaled about the picture's corner."""
+    if size == template.size:
+        return template
+    scale = size / template.size
+
+    def move(points: Places) -> Places:
+        return tuple(((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in points)
+
+    return replace(template, size=size, keypoints=move(template.keypoints), mesh=move(template.mesh))
 
 
 def find_template(name: str) -> Template:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import JsonRows, degrees, progress, table
+from mien.cli.output import JsonRows, degrees, percent, progress, table
 from mien.core.errors import InputError
-from mien.core.report import PhotoReport
+from mien.core.report import FaceReport, PhotoReport
 
 if TYPE_CHECKING:
     from mien.pipeline.analyze import Analyzer
@@ -50,8 +50,9 @@ def analyze(
     from mien.pipeline.config import configure
     from mien.pipeline.photos import PhotoFolder
 
-    asked = asked_findings([name.strip() for name in only.split(",")] if only else None)
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
+    wanted = [name.strip() for name in only.split(",")] if only else None
+    asked = asked_findings(wanted, config.answers)
     analyzer = open_analyzer(config, streams=workers)
     folder = PhotoFolder(out, resume=resume) if out else None
     seen = readable = 0
@@ -98,14 +99,29 @@ def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
             pose = face.pose
             turned = f"{degrees(pose.yaw)} {degrees(pose.pitch)} {degrees(pose.roll)}" if pose else ""
             place = f"{box.x1:.0f},{box.y1:.0f} – {box.x2:.0f},{box.y2:.0f}"
-            said = "; ".join(f"{name}: {why}" for name, why in face.notes.items())
+            said = "; ".join([*_says(face), *(f"{name}: {why}" for name, why in face.notes.items())])
             score = f"{face.detection.score:.2f}"
             rows.append((_short(report.source), number, place, score, turned, said))
-    table("", ("picture", ">face", "box", ">score", ">yaw pitch roll", "notes"), rows)
+    table("", ("picture", ">face", "box", ">score", ">yaw pitch roll", "says, notes"), rows)
     if seen > ROWS_SHOWN:
         typer.echo(f"the last {ROWS_SHOWN:,} of {seen:,} pictures; --json or --out DIR gives all")
     if out is not None:
         typer.echo(f"annotated pictures and faces.jsonl are in {out}")
+
+
+def _says(face: FaceReport) -> Iterator[str]:
+    """What models of the user's own say, in words."""
+    if face.age is not None:
+        yield f"{face.age.years:.0f} years ({face.age.low:.0f} – {face.age.high:.0f})"
+    attributes = face.attributes or {}
+    chosen = {"sex": face.sex, "expression": face.expression, **attributes}
+    for question, chances in chosen.items():
+        if chances:
+            likely = max(chances, key=lambda label: chances[label])
+            yield f"{question}: {likely} ({percent(chances[likely])})"
+    if face.liveness is not None:
+        words = {True: "a living face", False: "not a living face", None: "living or not: unknown"}
+        yield f"{words[face.liveness.live]} ({face.liveness.score:.2f})"
 
 
 def _short(source: str) -> str:

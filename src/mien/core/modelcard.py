@@ -72,6 +72,9 @@ class ModelCard:
     commercial: whether the licence allows commercial use.
     dimension: length of the embedding, for task "embed".
     template: alignment template that the network wants, for tasks fed with an `AlignedFace`.
+    answers: output -> its labels in order, for networks whose outputs are probabilities (age, sex …).
+    threshold: score from which a face counts as living, for task "liveness"; None where nobody set one.
+    scheme: point set of a landmark network; empty: mesh468.
     precisions: arithmetic that was measured to keep the network's answers (docs/models.md).
     """
 
@@ -89,6 +92,9 @@ class ModelCard:
     credit: str = ""
     dimension: int | None = None
     template: str | None = None
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    threshold: float | None = None
+    scheme: str = ""
     precisions: tuple[Precision, ...] = ("fp32",)
     notes: str = ""
     measured: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import MienError
-from mien.core.types import Detection, Embedding, HeadPose, Landmarks
+from mien.core.types import Age, Detection, Embedding, HeadPose, Landmarks, Liveness
 
 Json = dict[str, Any]
 
@@ -24,6 +24,7 @@ FINDINGS = (
     "expression",
     "quality",
     "liveness",
+    "attributes",
     "embedding",
 )
 
@@ -38,13 +39,20 @@ class FaceReport:
     """Everything found about one face; a finding that was not asked for is None and absent from the JSON.
 
     asked: names out of `FINDINGS`.
-    notes: finding -> why it could not be said.
+    sex, expression: label -> probability.    attributes: question -> label -> probability, for all other
+        questions that a model of the user's answers.
+    notes: finding -> why it could not be said, or only in part.
     """
 
     detection: Detection
     asked: frozenset[str]
     landmarks: Landmarks | None = None
     pose: HeadPose | None = None
+    age: Age | None = None
+    sex: Mapping[str, float] | None = None
+    expression: Mapping[str, float] | None = None
+    liveness: Liveness | None = None
+    attributes: Mapping[str, Mapping[str, float]] | None = None
     embedding: Embedding | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,11 +78,12 @@ class FaceReport:
         return {
             "landmarks": _landmarks_json(self.landmarks),
             "pose": _pose_json(self.pose),
-            "age": None,
-            "sex": None,
-            "expression": None,
+            "age": _age_json(self.age),
+            "sex": _chances_json(self.sex),
+            "expression": _chances_json(self.expression),
             "quality": None,
-            "liveness": None,
+            "liveness": _liveness_json(self.liveness),
+            "attributes": _attributes_json(self.attributes),
             "embedding": None if self.embedding is None else rounded(self.embedding.vector, 6),
         }
 
@@ -96,6 +105,29 @@ def _pose_json(pose: HeadPose | None) -> Json | None:
     if pose is None:
         return None
     return {"yaw": round(pose.yaw, 4), "pitch": round(pose.pitch, 4), "roll": round(pose.roll, 4)}
+
+
+def _age_json(age: Age | None) -> Json | None:
+    if age is None:
+        return None
+    return {"years": round(age.years, 1), "low": round(age.low, 2), "high": round(age.high, 2)}
+
+
+def _chances_json(chances: Mapping[str, float] | None) -> Json | None:
+    return None if chances is None else {label: round(chance, 4) for label, chance in chances.items()}
+
+
+def _attributes_json(attributes: Mapping[str, Mapping[str, float]] | None) -> Json | None:
+    if attributes is None:
+        return None
+    return {question: _chances_json(chances) for question, chances in attributes.items()}
+
+
+def _liveness_json(liveness: Liveness | None) -> Json | None:
+    if liveness is None:
+        return None
+    said = {"live": liveness.live, "score": round(liveness.score, 4)}
+    return {**said, "evidence": list(liveness.evidence)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,6 +143,31 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Age:
+    """How old a face looks, in years: the mean of what the network holds possible.
+
+    low, high: ends of the ages (or age bands) between which it holds nine in ten to lie.
+    """
+
+    years: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Whether a living face is seen, or a print, a screen, a mask.
+
+    live: None where nobody has set a threshold.    score: 0..1, higher is more alive.
+    evidence: in words, what speaks for the answer.
+    """
+
+    live: bool | None
+    score: float
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HeadPose:
     """Rotation of the head in the camera frame (+x right, +y down, +z into the scene), in radians.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mien.attributes.bands import band
 from mien.core.errors import InputError, ModelMissing, ThinData
 from mien.core.report import FaceReport
 from mien.evaluation.metrics.classification import (
@@ -25,9 +25,6 @@ from mien.evaluation.metrics.classification import (
 )
 from mien.evaluation.metrics.intervals import Interval, clopper_pearson
 from mien.evaluation.metrics.person_bootstrap import mean_interval
-
-_BAND = re.compile(r"(\d+)\s*[-–]\s*(\d+)")
-_OPEN_BAND = re.compile(r"(?:more than|over|>)\s*(\d+)|(\d+)\s*\+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +108,7 @@ def evaluate_attribute(
     answers = [said.get(name, UNANSWERED) for name in names]
     if all(_is_number(label) for label in labels):
         return _numbers(column, labels, answers)
-    bands = {label: _band(label) for label in set(labels)}
+    bands = {label: band(label) for label in set(labels)}
     if all(bands.values()):
         answers = [_in_band(answer, bands) for answer in answers]
     return _labels(column, labels, answers)
@@ -120,14 +117,18 @@ def evaluate_attribute(
 def answer_of(face: FaceReport, finding: str) -> str:
     """What mien says about a face, as a label or a number.
 
+    finding: of a `FaceReport`, or "attributes.NAME" for a question of a user's own model.
     raises: ModelMissing where this version has no model for it.
     """
-    if finding in face.notes:
+    field, _, question = finding.partition(".")
+    if field in face.notes:
         raise ModelMissing(
-            f"mien cannot say {finding}: {face.notes[finding]}; "
-            "give --predictions with another program's answers"
+            f"mien cannot say {finding}: {face.notes[field]}; give --models with one that does, or "
+            "--predictions with another program's answers"
         )
-    value = face.to_dict().get(finding)
+    value = face.to_dict().get(field)
+    if question:
+        value = _question(value or {}, question)
     if value is None:
         return UNANSWERED
     if not isinstance(value, dict):
@@ -135,6 +136,12 @@ def answer_of(face: FaceReport, finding: str) -> str:
     if "years" in value:
         return str(value["years"])
     return str(max(value, key=lambda label: value[label]))
+
+
+def _question(said: Mapping[str, Any], question: str) -> Any:
+    if question not in said:
+        raise InputError(f"the model answers no {question!r}: choose out of {', '.join(said) or 'nothing'}")
+    return said[question]
 
 
 def _labels(column: str, labels: Sequence[str], answers: Sequence[str]) -> LabelReport:
@@ -183,14 +190,6 @@ def _is_number(text: str) -> bool:
         return bool(np.isfinite(float(text)))
     except ValueError:
         return False
-
-
-def _band(label: str) -> tuple[float, float] | None:
-    if (closed := _BAND.fullmatch(label)) is not None:
-        return float(closed[1]), float(closed[2]) + 1
-    if (open_ended := _OPEN_BAND.fullmatch(label)) is not None:
-        return float(open_ended[1] or open_ended[2]), float("inf")
-    return None
 
 
 def _in_band(answer: str, bands: Mapping[str, tuple[float, float] | None]) -> str:

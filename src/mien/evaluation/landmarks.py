@@ -78,10 +78,15 @@ class LandmarksReport:
 def in_scheme(found: Landmarks, scheme: Scheme) -> Points2D:
     """Points of a mesh at the places of a scheme: (points, 2) pixels, NaN where it has no counterpart.
 
-    raises: InputError for landmarks that are not mesh468.
+    Landmarks of the scheme itself stay as they are.
+    raises: InputError for landmarks of any other scheme.
     """
+    if found.scheme == scheme.name and len(found.points) == scheme.points:
+        return np.asarray(found.points[:, :2], np.float64)
     if found.scheme != "mesh468":
-        raise InputError(f"points of {found.scheme} cannot be compared with {scheme.name}: only mesh468 can")
+        raise InputError(
+            f"points of {found.scheme} cannot be compared with {scheme.name}: leave that model out"
+        )
     places = np.full((scheme.points, 2), np.nan)
     places[list(scheme.mesh468)] = found.points[list(scheme.mesh468.values()), :2]
     return places

@@ -144,7 +144,8 @@ def score_of(face: FaceReport) -> float:
     """
     if "liveness" in face.notes:
         raise ModelMissing(
-            f"mien cannot say liveness: {face.notes['liveness']}; give --scores with the answers of another"
+            f"mien cannot say liveness: {face.notes['liveness']}; give --models with one that does, or "
+            "--scores with another program's answers"
         )
     said = face.to_dict().get("liveness")
     return FAILED if said is None else float(said["score"])

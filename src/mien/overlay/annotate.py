@@ -12,7 +12,7 @@ import numpy as np
 from mien.core.report import FaceReport
 from mien.core.types import HeadPose, Image, Landmarks, Pixels, Points
 from mien.geometry.rotation import rotation_from_pose
-from mien.geometry.schemes import scheme
+from mien.geometry.schemes import scheme, scheme_names
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -77,7 +77,7 @@ def _ordered(corners: Sequence[float]) -> tuple[float, float, float, float]:
 
 def _middle(face: FaceReport) -> tuple[float, float]:
     """Where the axes start: the bridge of the nose, or the nose tip of the detector."""
-    if face.landmarks is not None:
+    if face.landmarks is not None and face.landmarks.scheme == "mesh468":
         x, y = face.landmarks.points[6, :2]
     else:
         x, y = face.detection.keypoints[2]
@@ -89,6 +89,8 @@ def _draw_mesh(pen: ImageDraw, found: Landmarks, colour: Colour, line: float, do
     flat = (found.points[:, :2] + 0.5) * SMOOTH
     for x, y in flat:
         pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=(*colour, 190))
+    if found.scheme not in scheme_names():  # a point set of the user's own has no lines
+        return
     named = scheme(found.scheme)
     for part in named.closed.values():
         _stroke(pen, flat[[*part, part[0]]], colour, line)

@@ -20,7 +20,8 @@ from mien.detection.doubt import MIN_PRESENCE, is_doubtful
 from mien.imaging.decode import Decoded
 from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_once, read_source
 from mien.landmarks.mesh468 import FaceMesh
-from mien.pipeline.build import build_detector, build_embedder, build_landmarker
+from mien.pipeline.answers import Answers
+from mien.pipeline.build import build_answers, build_detector, build_embedder, build_landmarker
 from mien.pipeline.config import Config
 from mien.pipeline.embed import FaceEmbedder
 from mien.pipeline.networks import Networks, Progress
@@ -31,13 +32,14 @@ ENOUGH = 128  # pixels of a face's box from which the mesh's crop needs no more:
 NOT_YET = "this version of mien has no model for it"
 
 
-def asked_findings(only: Collection[str] | None) -> frozenset[str]:
+def asked_findings(only: Collection[str] | None, also: Collection[str] = ()) -> frozenset[str]:
     """Check what was asked for; nothing asked means everything that can be answered.
 
+    also: findings that models of the user's answer besides (`Config.answers`).
     raises: InputError for a name that is no finding.
     """
     if only is None:
-        return ANSWERED
+        return ANSWERED.union(also)
     unknown = sorted(set(only) - set(FINDINGS))
     if unknown or not only:
         what = f"nothing is called {', '.join(unknown)}" if unknown else "nothing was asked for"
@@ -65,7 +67,7 @@ class Analyzer:
         """Let go of the networks and their memory; the next call opens them again."""
         with self._building:
             self.networks.close()
-            for part in ("detector", "landmarker", "embedder"):
+            for part in ("detector", "landmarker", "embedder", "answers"):
                 self.__dict__.pop(part, None)
 
     @cached_property
@@ -80,6 +82,10 @@ class Analyzer:
     def embedder(self) -> FaceEmbedder:
         return build_embedder(self.config, self.networks)
 
+    @cached_property
+    def answers(self) -> Answers:
+        return build_answers(self.config, self.networks)
+
     def open(self, source: object) -> Decoded:
         """Read one picture: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
 
@@ -92,7 +98,7 @@ class Analyzer:
 
         raises: `ImageError`, InputError, `ModelError`.
         """
-        return self.describe(*self.look(source), asked_findings(only))
+        return self.describe(*self.look(source), asked_findings(only, self.config.answers))
 
     def look(self, source: object) -> tuple[Decoded, list[Detection]]:
         """Read a picture as large as its faces need, and find them, best score first.
@@ -126,17 +132,21 @@ class Analyzer:
     ) -> tuple[FaceReport, ...]:
         """Answer what was asked about faces that were found in ``picture.image``."""
         faces = [LocatedFace(picture.image, detection) for detection in found]
-        meshes = [self.landmarker.locate(face) for face in faces] if asked & {"landmarks", "pose"} else None
+        own = frozenset(self.config.answers)
+        meshed = asked & {"landmarks", "pose", *own}
+        meshes = [self.landmarker.locate(face) for face in faces] if meshed else []
+        said = self.answers.say(faces, meshes, asked) if faces else []
         embeddings = self.embedder.embed(faces) if faces and "embedding" in asked else None
-        notes = {name: NOT_YET for name in FINDINGS if name in asked - ANSWERED}
+        notes = {name: NOT_YET for name in FINDINGS if name in asked - ANSWERED - own}
         return tuple(
             FaceReport(
                 detection=_detection_in_original(face.detection, picture),
                 asked=asked,
-                landmarks=_landmarks_in_original(meshes[i], picture) if meshes else None,
-                pose=head_pose(meshes[i]) if meshes and "pose" in asked else None,
+                landmarks=_landmarks_in_original(said[i].landmarks or meshes[i], picture) if meshes else None,
+                pose=head_pose(meshes[i]) if "pose" in asked else None,
                 embedding=embeddings[i] if embeddings else None,
-                notes=notes,
+                notes={**notes, **said[i].notes},
+                **said[i].findings,
             )
             for i, face in enumerate(faces)
         )
@@ -155,7 +165,7 @@ class Analyzer:
         Each worker decodes a picture and runs its networks one by one, so decoding overlaps inference, and
         memory stays level: at most a few pictures a worker are held at a time.
         """
-        asked = asked_findings(only)
+        asked = asked_findings(only, self.config.answers)
         count = workers_for(self.config.streams or cores())
         ahead: deque[Future[PhotoReport]] = deque()
         with ThreadPoolExecutor(count, thread_name_prefix="mien") as pool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
+from mien.attributes.network import Asked, AttributeNetwork, LivenessNetwork
 from mien.core.errors import UnknownModel
 from mien.core.protocols import Detector
 from mien.detection.centerface import CenterFace
@@ -15,6 +17,8 @@ from mien.embedding.embedder import NetworkEmbedder
 from mien.embedding.fuse import JOINT, fusion_of
 from mien.landmarks.iris import IrisFinder
 from mien.landmarks.mesh468 import FaceMesh
+from mien.landmarks.points import PointNetwork
+from mien.pipeline.answers import Answers
 from mien.pipeline.config import Config
 from mien.pipeline.embed import FaceEmbedder
 from mien.pipeline.networks import Networks
@@ -64,6 +68,18 @@ def _harder_looks(networks: Networks, long_side: int) -> list[Rung]:
 
 def build_landmarker(config: Config, networks: Networks) -> FaceMesh:
     return FaceMesh(networks.get(config.landmarker), IrisFinder(networks.get(config.iris)))
+
+
+def build_answers(config: Config, networks: Networks) -> Answers:
+    """What the user's own cards add to the findings; opens each card's network."""
+    opened = {
+        name: networks.get(name) for name in dict.fromkeys(chain.from_iterable(config.answers.values()))
+    }
+    asked: tuple[Asked, ...] = tuple(
+        LivenessNetwork(one) if one.card.task == "liveness" else AttributeNetwork(one)
+        for one in opened.values()
+    )
+    return Answers(asked, PointNetwork(networks.get(config.points)) if config.points else None)
 
 
 def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:

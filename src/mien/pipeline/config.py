@@ -6,12 +6,16 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from mien.alignment.views import VIEWS, Views
 from mien.core.errors import InputError
 from mien.imaging.header import DEFAULT_FORMATS, ISOLATED_FORMATS
+
+if TYPE_CHECKING:
+    from mien.core.modelcard import ModelCard
 
 DEFAULT_PROFILE = "balanced"
 DEFAULT_FMR = 1e-4
@@ -47,6 +51,8 @@ class Config:
     """What an `Analyzer` runs.
 
     formats: picture formats that are read.
+    points: landmark card of another scheme than mesh468, whose points are reported instead of the mesh's.
+    answers: finding -> the cards that answer it (age, sex, expression, liveness, attributes).
     streams: pictures worked on side by side; None means one a core.
     cache: folder that remembers what was measured on this machine.
     """
@@ -54,6 +60,8 @@ class Config:
     profile: Profile = field(default_factory=lambda: PROFILES[DEFAULT_PROFILE])
     landmarker: str = "mesh468"
     iris: str = "iris"
+    points: str | None = None
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     allow_noncommercial: bool = False
     formats: frozenset[str] = frozenset(DEFAULT_FORMATS)
     streams: int | None = None
@@ -62,13 +70,15 @@ class Config:
     def model_names(self, asked: Collection[str]) -> dict[str, str]:
         """Task -> model, for the findings that were asked for."""
         names = {"detect": self.profile.detector}
-        if {"landmarks", "pose", "embedding"} & set(asked):
+        if {"landmarks", "pose", "embedding", *self.answers} & set(asked):
             names["landmarks"] = self.landmarker
         if {"landmarks", "pose"} & set(asked):
             names["iris"] = self.iris
         if "embedding" in asked:
             names["embed"] = self.profile.embedder
-        return names
+        if "landmarks" in asked and self.points:
+            names["points"] = self.points
+        return names | {name: ",".join(self.answers[name]) for name in self.answers if name in asked}
 
 
 def cache_folder() -> Path:
@@ -85,7 +95,7 @@ def configure(
 ) -> Config:
     """Turn what a user says into a `Config`.
 
-    models: names or card files that replace the profile's, separated by commas; each goes to its task.
+    models: names or card files, separated by commas; each goes to its task, in the profile's model's place.
     formats: picture formats to read beside JPEG, PNG and WebP, separated by commas, or "all".
     raises: InputError for an unknown profile, `UnknownModel` for an unknown model.
     """
@@ -114,16 +124,44 @@ def _with_models(config: Config, names: list[str]) -> Config:
     from mien.zoo.registry import card
 
     for name in names:
-        task = "embed" if "+" in name else card(name).task
-        match task:
+        if "+" in name:
+            config = replace(config, profile=replace(config.profile, embedder=name))
+            continue
+        found = card(name)
+        match found.task:
             case "detect":
                 config = replace(config, profile=replace(config.profile, detector=name))
             case "embed":
                 config = replace(config, profile=replace(config.profile, embedder=name))
-            case "landmarks":
+            case "landmarks" if found.scheme in ("", "mesh468"):
                 config = replace(config, landmarker=name)
+            case "landmarks":
+                config = replace(config, points=name)
             case "iris":
                 config = replace(config, iris=name)
-            case _:
+            case "age" | "sex" | "expression" | "liveness" | "attributes":
+                config = replace(config, answers=_with_answers(config.answers, name, found))
+            case task:
                 raise InputError(f"{name} is for the task {task!r}, which is not used here: leave it out")
     return config
+
+
+def _with_answers(
+    answers: Mapping[str, tuple[str, ...]], name: str, found: ModelCard
+) -> dict[str, tuple[str, ...]]:
+    """raises: InputError where two cards answer the same, `ModelError` for a card that says too little."""
+    from mien.attributes.questions import findings_of
+    from mien.zoo.registry import card
+
+    more = dict(answers)
+    for finding in dict.fromkeys(findings_of(found).values()):
+        before = more.get(finding, ())
+        if before and (finding != "attributes" or any(_share(card(other), found) for other in before)):
+            raise InputError(f"{before[-1]} and {name} both answer {finding}: name one of them")
+        more[finding] = (*before, name)
+    return more
+
+
+def _share(one: ModelCard, other: ModelCard) -> bool:
+    """Whether two cards answer a question of the same name."""
+    return not set(one.answers).isdisjoint(other.answers)

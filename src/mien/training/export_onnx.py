@@ -48,7 +48,9 @@ def export_trained(trained: Trained, folder: Path, measured: Mapping[str, str] |
     """
     exportable = trained.exportable()
     data = onnx_bytes(exportable)
-    card = make_card(trained.recipe, exportable, data, measured or {})
+    # Of these very weights: a checkpoint's last figures are those it was kept for.
+    threshold = trained.metrics.get("threshold") if exportable.task == "liveness" else None
+    card = make_card(trained.recipe, exportable, data, measured or {}, threshold)
     parity = check_parity(exportable, card, data)
     return write_model(folder, card, data, parity)
 
@@ -73,7 +75,13 @@ def onnx_bytes(exportable: Exportable) -> bytes:
     return stream.getvalue()
 
 
-def make_card(recipe: Recipe, exportable: Exportable, data: bytes, measured: Mapping[str, str]) -> ModelCard:
+def make_card(
+    recipe: Recipe,
+    exportable: Exportable,
+    data: bytes,
+    measured: Mapping[str, str],
+    threshold: float | None = None,
+) -> ModelCard:
     """The card of a model file: what feeds it, its hash, and where it came from."""
     return ModelCard(
         name=recipe.name,
@@ -90,6 +98,9 @@ def make_card(recipe: Recipe, exportable: Exportable, data: bytes, measured: Map
         credit=recipe.credit,
         dimension=exportable.dimension,
         template=exportable.template,
+        answers=exportable.answers,
+        threshold=threshold,
+        scheme=exportable.scheme,
         notes=exportable.notes,
         measured=measured,
     )

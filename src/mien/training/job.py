@@ -107,7 +107,8 @@ class Exportable:
     """What becomes a model file.
 
     module: takes pixels as the card's ``preprocess`` makes them, (N, 3, H, W) float32.
-    outputs: names of its answers, in order.    task, dimension, template, notes: as on a model card.
+    outputs: names of its answers, in order.
+    task, dimension, template, answers, scheme, notes: as on a model card.
     tolerance: largest difference to PyTorch's answers that is let pass.
     """
 
@@ -117,5 +118,7 @@ class Exportable:
     preprocess: Preprocess
     dimension: int | None = None
     template: str | None = None
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scheme: str = ""
     notes: str = ""
     tolerance: float = 1e-4

@@ -41,8 +41,9 @@ class DataPart:
     channels: int = option(3, "3: colour; 1: grey", choices=(1, 3))
     align: str = option(
         "whole",
-        "whole: the pictures are cut already; centre: their middle square; box: the listed box; arcface or "
-        "dlib: find the face and move it onto that template, as the pipeline does",
+        "whole: the pictures are cut already; centre: their middle square; box: the listed box; "
+        "arcface, dlib or wide (with the head's surroundings): find the face and move it onto that template, "
+        "as the pipeline does in use",
     )
     fractions: tuple[float, ...] = option(
         (0.7, 0.15, 0.15), "shares of the people for training, validation and test; nobody is in two", low=0

@@ -66,6 +66,12 @@ class _Table:
             raise self.wrong(key, wanted, value)
         return value
 
+    def number(self, key: str, default: Any = ...) -> Any:
+        value = self.left.get(key)
+        if type(value) is int:
+            self.left[key] = float(value)
+        return self.take(key, float, "a number", default)
+
     def triple(self, key: str, default: float) -> tuple[float, float, float]:
         wanted = "three numbers, one a channel"
         value: list[Any] = self.take(key, list, wanted, [default] * 3)
@@ -109,6 +115,9 @@ def parse_card(text: str, where: str) -> ModelCard:
         credit=table.text("credit", ""),
         dimension=table.whole("dimension", 1, 65536, None),
         template=table.text("template", "") or None,
+        answers=_answers(table),
+        threshold=table.number("threshold", None),
+        scheme=table.text("scheme", "", pattern=NAME),
         precisions=_precisions(table),
         notes=table.text("notes", "").strip(),
         measured=_measured(table),
@@ -174,6 +183,18 @@ def _measured(table: _Table) -> dict[str, str]:
     return {key: part.text(key) for key in list(part.left)}
 
 
+def _answers(table: _Table) -> dict[str, tuple[str, ...]]:
+    part = _Table(table.take("answers", dict, "a table", {}), table.where, "answers.")
+    wanted = "a list of at least two different labels"
+    found = {}
+    for key in list(part.left):
+        labels: list[Any] = part.take(key, list, wanted)
+        if len(labels) < 2 or not all(isinstance(v, str) for v in labels) or len(set(labels)) < len(labels):
+            raise part.wrong(key, wanted, labels)
+        found[key] = tuple(labels)
+    return found
+
+
 def format_card(card: ModelCard) -> str:
     """Write a card as TOML; `parse_card` reads the same card back (kind "file" sources are left out)."""
     lines = [f"{key} = {_value(value)}" for key, value in _plain(card)]
@@ -185,6 +206,9 @@ def format_card(card: ModelCard) -> str:
         lines += ["", "[[sources]]", f"kind = {_value(source.kind)}", f"location = {_value(source.location)}"]
         if source.path:
             lines.append(f"path = {_value(source.path)}")
+    if card.answers:
+        lines += ["", "[answers]"]
+        lines += [f"{_value(key)} = {_value(labels)}" for key, labels in card.answers.items()]
     if card.measured:
         lines += ["", "[measured]"]
         lines += [f"{_value(key)} = {_value(value)}" for key, value in card.measured.items()]
@@ -205,7 +229,10 @@ def _plain(card: ModelCard) -> list[tuple[str, object]]:
     if card.pinned:
         pairs[4:4] = [("sha256", card.sha256), ("size", card.size)]
     optional = [("credit", card.credit), ("dimension", card.dimension), ("template", card.template)]
-    return pairs + [(k, v) for k, v in [*optional, ("notes", card.notes)] if v]
+    optional += [("scheme", card.scheme), ("notes", card.notes)]
+    if card.threshold is not None:
+        pairs.append(("threshold", card.threshold))
+    return pairs + [(k, v) for k, v in optional if v]
 
 
 def _preprocess_plain(preprocess: Preprocess) -> list[tuple[str, object]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from mien.alignment.templates import find_template
+from mien.alignment.templates import find_template, scaled
 from mien.core.errors import ImageError, NoFaceFound, StoreCorrupt
 from mien.core.types import Box, Detection, Image, Landmarks, LocatedFace
 from mien.geometry.similarity import fit_similarity
@@ -17,7 +17,7 @@ from mien.imaging.decode import Decoded
 from mien.imaging.warp import move_points
 from mien.pipeline.analyze import Analyzer
 from mien.training.augment.mask import aligned_mean_face
-from mien.training.data.align import PipelineAlign, acquire, scaled
+from mien.training.data.align import PipelineAlign, acquire, five_of
 from mien.training.data.listing import Listing, Sample
 
 
@@ -139,3 +139,11 @@ def test_places_a_real_face(astronaut: Image, analyzer: Analyzer, tmp_path: Path
     crop = PipelineAlign(cache=tmp_path / "crops", mesh=True, analyzer=analyzer)(sample, 112)
     assert crop.mesh is not None
     assert np.abs(crop.mesh[4, :2] - aligned_mean_face(112)[4, :2]).max() < 12  # the nose, a little turned
+
+
+def test_of_68_points_the_five_are_eyes_nose_and_corners_of_the_mouth() -> None:
+    points = np.arange(136, dtype=float).reshape(68, 2)
+    five = five_of(points)
+    assert five is not None
+    np.testing.assert_allclose(five[:, 0] / 2, [38.5, 44.5, 30, 48, 54])
+    assert five_of(points[:20]) is None

@@ -64,7 +64,7 @@ def attributes(
         names = {"attributes": str(predictions)}
     elif images is not None:
         answers = _answers(config, files, images, list(wanted.values()), which, as_json)
-        names = config.model_names(set(wanted.values()))
+        names = config.model_names({finding.partition(".")[0] for finding in wanted.values()})
     else:
         raise InputError("give --images DIR to look at, or --predictions FILE with answers")
     reports = [
@@ -95,7 +95,7 @@ def _answers(
     from mien.evaluation.attributes import answer_of
     from mien.pipeline.analyze import asked_findings
 
-    asked = asked_findings(findings)
+    asked = asked_findings({finding.partition(".")[0] for finding in findings})
     said: dict[str, dict[str, str]] = {finding: {} for finding in findings}
     pictures = [images / name for name in files]
     with open_analyzer(config) as analyzer, progress(quiet) as bar:

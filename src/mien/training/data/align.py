@@ -11,9 +11,9 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from mien.alignment.crop import align
-from mien.alignment.templates import Template, find_template, places
+from mien.alignment.templates import find_template, places, scaled
 from mien.core.errors import ImageError, InputError, MienError, NoFaceFound, StoreCorrupt
-from mien.core.types import Box, Detection, Image, LocatedFace
+from mien.core.types import Box, Detection, Image, LocatedFace, Points
 from mien.geometry.boxes import iou
 from mien.geometry.similarity import fit_similarity
 from mien.imaging.decode import decode
@@ -49,8 +49,8 @@ class PipelineAlign:
     mesh: keep the 468 landmarks too, which the rendered mask of the augmentation follows.
     analyzer: finds faces; None: one of the default profile, opened when a crop is not in the cache.
 
-    A sample with five points is placed by them and needs no network; with a box, the face that overlaps it is
-    taken, else the one that is large and near the middle.
+    A sample with five or 68 points is placed by them and needs no network; with a box, the face that overlaps
+    it is taken, else the one that is large and near the middle.
     """
 
     def __init__(
@@ -115,8 +115,9 @@ class PipelineAlign:
 
     def _make(self, sample: Sample, size: int) -> Crop:
         image, template = read_sample(sample), scaled(self.template, size)
-        if sample.points is not None and sample.points.shape == (5, 2) and not self.mesh:
-            matrix = fit_similarity(np.asarray(sample.points, np.float64), places(template.keypoints))
+        five = None if sample.points is None or self.mesh else five_of(sample.points)
+        if five is not None:
+            matrix = fit_similarity(five, places(template.keypoints))
             return Crop(warp_affine(image.pixels, matrix, (size, size), antialias=True), matrix)
         face = LocatedFace(image, self._find(image, sample))
         landmarks = self.analyzer.landmarker.locate(face)
@@ -181,14 +182,15 @@ def _try(align: Callable[[Sample, int], Crop], sample: Sample, size: int) -> Inp
     return None
 
 
-def scaled(template: Template, size: int) -> Template:
-    """The same template for crops of another size: pixels are scaled about the picture's corner."""
-    scale = size / template.size
-
-    def move(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-        return tuple(((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in points)
-
-    return replace(template, size=size, keypoints=move(template.keypoints), mesh=move(template.mesh))
+def five_of(points: Points) -> NDArray[np.float64] | None:
+    """The detector's five points out of five, or out of iBUG's 68: (5, 2); None for other sets."""
+    if points.shape == (5, 2):
+        return np.asarray(points, np.float64)
+    if points.shape != (68, 2):
+        return None
+    # Eyes are rings of six (36-41, 42-47), the nose's tip is 30, the mouth's corners are 48 and 54.
+    eyes = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
+    return np.stack([*eyes, points[30], points[48], points[54]]).astype(np.float64)
 
 
 def _overlap(a: Box, b: Box) -> float:

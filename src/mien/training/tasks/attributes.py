@@ -24,6 +24,7 @@ from mien.training.recipe import Recipe
 from mien.training.samplers import Pick, class_weights
 from mien.training.tasks.parts import (
     SHOWN,
+    TEMPLATE,
     FromCard,
     answers,
     card_input,
@@ -31,6 +32,7 @@ from mien.training.tasks.parts import (
     pictures,
     read_parts,
     shown,
+    template_of,
 )
 
 LABEL = "label"  # the name of the one question of a data set that has only labels
@@ -50,7 +52,7 @@ class Config:
     )
     smoothing: float = option(0.0, "share of the target given to all classes alike", low=0, high=0.99)
     card_task: str = option("attributes", "task on the model card", choices=("attributes", *CARD_TASKS))
-    template: str = option("arcface", "how faces shall be cut for the model", choices=tuple(TEMPLATES))
+    template: str = option("", TEMPLATE, choices=("", *TEMPLATES))
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:
@@ -92,13 +94,15 @@ def build(recipe: Recipe, config: Config, facts: Mapping[str, Any]) -> nn.Module
 
 
 def export(recipe: Recipe, config: Config, facts: Mapping[str, Any], net: nn.Module) -> Exportable:
+    template = template_of(recipe, config.template)
     said = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in facts["classes"].items())
     return Exportable(
         module=_Probabilities(FromCard(net, recipe.data.size, recipe.data.channels)),
         outputs=tuple(facts["classes"]),
         task=cast(Task, config.card_task),
-        preprocess=card_input(find_template(config.template).size),
-        template=config.template,
+        preprocess=card_input(find_template(template).size),
+        template=template,
+        answers={name: tuple(labels) for name, labels in facts["classes"].items()},
         notes=f"Outputs: probabilities, in this order: {said}. Trained by mien on {facts['pictures']} "
         f"pictures ({recipe.net.name}, crops: {recipe.data.align}).",
     )

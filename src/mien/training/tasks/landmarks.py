@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mien.alignment.templates import TEMPLATES
 from mien.core.errors import InputError
 from mien.core.types import Box, Pixels
 from mien.evaluation.metrics.landmarks import failure_rate, point_errors
@@ -34,6 +35,7 @@ from mien.training.tasks.regression import regression_of
 
 # Outer eye corners, whose distance an error is divided by: of iBUG's 68 points (300-W) and of five keypoints.
 EYES = {68: (36, 45), 5: (0, 1)}
+SCHEMES = {68: "ibug68", 5: "keypoints"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Config:
         "align = box: room around the points, as a share of their box, where no box is listed",
         low=0,
         high=2,
+    )
+    scheme: str = option(
+        "", "name of the point set, for the card; empty: ibug68 for 68 points, keypoints for 5, else pointsN"
     )
     failed: float = option(0.08, "normalised error above which a face counts as failed", low=0)
 
@@ -74,13 +79,14 @@ def build(recipe: Recipe, config: Config, facts: Mapping[str, Any]) -> nn.Module
 
 
 def export(recipe: Recipe, config: Config, facts: Mapping[str, Any], net: nn.Module) -> Exportable:
-    del config
-    count, size = facts["points"], recipe.data.size
+    count, size, align = facts["points"], recipe.data.size, recipe.data.align
     return Exportable(
         module=_Points(FromCard(net, size, recipe.data.channels), count),
         outputs=("points",),
         task="landmarks",
         preprocess=card_input(size),
+        template=align if align in TEMPLATES else None,
+        scheme=config.scheme or SCHEMES.get(count, f"points{count}"),
         notes=f"Output: (N, {count}, 2), x and y in shares of the crop's side, from its top-left corner. "
         f"Trained by mien on {facts['pictures']} pictures ({recipe.net.name}, crops: {recipe.data.align}).",
     )

@@ -23,6 +23,7 @@ from mien.training.recipe import Recipe
 from mien.training.samplers import Pick
 from mien.training.tasks.parts import (
     SHOWN,
+    TEMPLATE,
     FromCard,
     answers,
     card_input,
@@ -30,6 +31,7 @@ from mien.training.tasks.parts import (
     pictures,
     read_parts,
     shown,
+    template_of,
 )
 
 
@@ -39,7 +41,7 @@ class Config:
     balance: bool = option(
         True, "living faces and attacks weigh the same in the loss, however many there are"
     )
-    template: str = option("arcface", "how faces shall be cut for the model", choices=tuple(TEMPLATES))
+    template: str = option("", TEMPLATE, choices=("", *TEMPLATES))
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:
@@ -70,12 +72,13 @@ def build(recipe: Recipe, config: Config, facts: Mapping[str, Any]) -> nn.Module
 
 
 def export(recipe: Recipe, config: Config, facts: Mapping[str, Any], net: nn.Module) -> Exportable:
+    template = template_of(recipe, config.template)
     return Exportable(
         module=_Chance(FromCard(net, recipe.data.size, recipe.data.channels)),
         outputs=("live",),
         task="liveness",
-        preprocess=card_input(find_template(config.template).size),
-        template=config.template,
+        preprocess=card_input(find_template(template).size),
+        template=template,
         notes=f"Output: (N, 1), 0..1, higher is more alive. Trained by mien on {facts['pictures']} pictures; "
         f"attacks: {', '.join(facts['attacks'])} ({recipe.net.name}, crops: {recipe.data.align}).",
     )

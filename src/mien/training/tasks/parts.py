@@ -27,6 +27,9 @@ from mien.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 SHOWN = 12  # validation pictures in a report
+TEMPLATE = (
+    "how faces shall be cut for the model; empty: like data.align, or arcface where that is no template"
+)
 
 
 class Parts(NamedTuple):
@@ -122,6 +125,11 @@ def find_align(name: str) -> Align:
 
         return PipelineAlign(name)
     raise InputError(f"data.align cannot be {name!r}: choose {', '.join([*ALIGNMENTS, *TEMPLATES])}")
+
+
+def template_of(recipe: Recipe, wanted: str) -> str:
+    """The alignment template of a model's card: the one that was trained on, unless another is wanted."""
+    return wanted or (recipe.data.align if recipe.data.align in TEMPLATES else "arcface")
 
 
 def net_of(recipe: Recipe, dim: int | None = None) -> nn.Module:

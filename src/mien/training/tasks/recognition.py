@@ -21,6 +21,7 @@ from mien.training.options import option
 from mien.training.recipe import Recipe
 from mien.training.tasks.parts import (
     SHOWN,
+    TEMPLATE,
     FromCard,
     answers,
     card_input,
@@ -28,6 +29,7 @@ from mien.training.tasks.parts import (
     pictures,
     read_parts,
     shown,
+    template_of,
     unit,
 )
 
@@ -37,9 +39,7 @@ class Config:
     monitor: str = option("eer", "which figure says what is best", choices=("eer", "auc", "tmr"))
     fmr: float = option(1e-2, "error rate at which tmr is measured", low=1e-6, high=0.5)
     most: int = option(2000, "validation pictures that are compared, each with every other", low=4)
-    template: str = option(
-        "arcface", "how `mien verify` shall cut faces for the model", choices=tuple(TEMPLATES)
-    )
+    template: str = option("", TEMPLATE, choices=("", *TEMPLATES))
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:
@@ -80,14 +80,15 @@ def build(recipe: Recipe, config: Config, facts: Mapping[str, Any]) -> nn.Module
 
 
 def export(recipe: Recipe, config: Config, facts: Mapping[str, Any], net: nn.Module) -> Exportable:
-    size = find_template(config.template).size
+    template = template_of(recipe, config.template)
+    size = find_template(template).size
     return Exportable(
         module=FromCard(net, recipe.data.size, recipe.data.channels),
         outputs=("embedding",),
         task="embed",
         preprocess=card_input(size),
         dimension=recipe.net.dim,
-        template=config.template,
+        template=template,
         notes=f"Trained by mien on {facts['pictures']} pictures of {facts['people']} people "
         f"({recipe.net.name}, {recipe.loss.name or 'arcface'}, crops: {recipe.data.align}).",
     )
