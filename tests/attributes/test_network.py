@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests.attributes.stand_in import StandIn, question_card
 
 from mien.attributes.age import age_of
@@ -19,7 +18,7 @@ from mien.core.types import AlignedFace, Liveness
 FACE = AlignedFace(np.zeros((16, 16, 3), np.uint8), np.eye(2, 3), "arcface")
 
 
-def say(rows: Mapping[str, NDArray[Any]], **card: Any) -> dict[str, Any]:
+def say(rows: Mapping[str, Any], **card: Any) -> dict[str, Any]:
     network = StandIn(
         question_card(**card), {name: np.asarray(row, np.float32) for name, row in rows.items()}
     )
