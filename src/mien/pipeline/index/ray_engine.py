@@ -133,7 +133,7 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises a bare one where a node does not come up in time
         raise InputError(
             f"no Ray cluster could be had at {address or 'this machine'} ({error}): start one with "
             "`ray start --head`, or leave --address out"
