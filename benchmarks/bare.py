@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,17 +45,23 @@ def compile_bare(
     reverse: bool = False,
     mean: tuple[float, ...] = (0.0, 0.0, 0.0),
     std: tuple[float, ...] = (1.0, 1.0, 1.0),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> BareNetwork:
     """Compile for uint8 RGB input.
 
     model: the bytes of an ONNX file, or the path of a TensorFlow Lite file.
     shape: batch, height, width; -1 leaves a size free.    reverse: the network wants BGR.
+    ranges: of the card, for "int8": OpenVINO has no call that quantises, so this step is mien's own.
     """
     from openvino import Core, Layout, PartialShape, Type
     from openvino.preprocess import PrePostProcessor
 
     core = Core()
     graph = core.read_model(io.BytesIO(model) if isinstance(model, bytes) else model)
+    if precision == "int8":
+        from mien.runtime.eight_bits import quantise
+
+        quantise(graph, ranges or {}, "the network")
     batch, height, width = shape
     size = {"N": batch, "C": 3, "H": height, "W": width}
     graph.reshape({graph.inputs[0]: PartialShape([size[axis] for axis in layout.upper()])})

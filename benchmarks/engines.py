@@ -1,6 +1,6 @@
 """Every way to run every network of the profiles, side by side: engine, arithmetic, streams, batches, shapes.
 
-python -m benchmarks.engines [--seconds S] [--int8 SFACE.xml] [--json OUT]
+python -m benchmarks.engines [--seconds S] [--json OUT]
 
 All ways of one network take turns, call by call, so that a slower moment of the machine touches all alike.
 What the arithmetic costs in accuracy is measured by `benchmarks.precisions`.
@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,8 +68,8 @@ def engine_ways(name: str, seconds: float) -> Json:
     ways: dict[str, Call] = {}
     refused: dict[str, str] = {}
     for engine, module in ENGINES.items():
-        for precision in ("fp32", "bf16"):
-            choice = Choice(engine, precision)  # type: ignore[arg-type]  # both are Precisions
+        for precision in ("fp32", "bf16", *(["int8"] if card(name).ranges else [])):
+            choice = Choice(engine, precision)  # type: ignore[arg-type]  # all are Precisions
             fits = engine != "onnxruntime" or card(name).format != "tflite"
             fits &= engine != "litert" or card(name).format == "tflite"
             if not fits or module.version() is None or (engine != "openvino" and precision != "fp32"):
@@ -97,6 +96,7 @@ def side_by_side(name: str, precision: str, seconds: float) -> Json:
             precision=precision,
             streams=streams,
             threads=count,
+            ranges=card(name).ranges,
         )
         return made.request
 
@@ -131,6 +131,7 @@ def batches(precision: str, seconds: float) -> Json:
             precision=precision,
             streams=1,
             threads=1,
+            ranges=card("sface").ranges,
         )
         request, pixels = made.request(), picture(112, 112, size)
         return lambda: run(request, pixels)
@@ -163,26 +164,9 @@ def shapes(precision: str, seconds: float) -> Json:
     return found
 
 
-def eight_bits(path: Path, seconds: float) -> Json:
-    """SFace on one core in 8 bits, as NNCF wrote it, beside the others."""
-    from openvino import Core
-
-    settings = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False}
-    small = Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    planes = np.ascontiguousarray(picture(112, 112).transpose(0, 3, 1, 2).astype(np.float32))
-    ways: dict[str, Call] = {"int8": lambda: run(small, planes)}
-    for precision in ("fp32", "bf16"):
-        request = compile_bare(
-            bytes_of("sface"), layout="nchw", shape=(1, 112, 112), precision=precision, streams=1, threads=1
-        ).request()
-        ways[precision] = lambda request=request: run(request, picture(112, 112))  # type: ignore[misc]
-    return take_turns(ways, seconds)
-
-
 def main() -> None:
     parser = arguments("engines", __doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="for each comparison")
-    parser.add_argument("--int8", type=Path, help="SFace as NNCF quantised it (OpenVINO .xml)")
     given = parser.parse_args()
     networks: Json = {}
     for name in NETWORKS:
@@ -199,15 +183,14 @@ def main() -> None:
             for name, precision in (
                 ("sface", "fp32"),
                 ("sface", "bf16"),
+                ("sface", "int8"),
                 ("yunet", "fp32"),
                 ("yunet", "bf16"),
             )
         },
-        "sface_ms_a_face_by_batch": {name: batches(name, given.seconds) for name in ("fp32", "bf16")},
+        "sface_ms_a_face_by_batch": {name: batches(name, given.seconds) for name in ("fp32", "bf16", "int8")},
         "yunet_by_shape": {name: shapes(name, given.seconds / 2) for name in ("fp32", "bf16")},
     }
-    if given.int8 is not None:
-        figures["sface_ms"] = eight_bits(given.int8, given.seconds)
     report("engines", figures, given.json)
 
 

@@ -1,6 +1,6 @@
-"""What faster arithmetic costs: bf16 (and 8-bit, where a file is given) against fp32, network by network.
+"""What faster arithmetic costs: bf16 and int8 against fp32, network by network.
 
-python -m benchmarks.precisions [--photos N] [--int8 SFACE.xml] [--json OUT]
+python -m benchmarks.precisions [--photos N] [--json OUT]
 
 On wild40 (largest face of each photo): boxes and keypoints of the detectors, points of the mesh and the
 irises, similarity of the embeddings to their fp32 selves, and verification over all pairs of photos. Times
@@ -24,10 +24,10 @@ from mien.core.types import Detection, LocatedFace
 from mien.imaging.sources import open_picture
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.config import Config, configure
-from mien.pipeline.networks import Networks
+from mien.pipeline.networks import Networks, wanted_card
 from mien.runtime import openvino_engine
 from mien.runtime.choose import Decision
-from mien.runtime.engine import Choice, Outputs
+from mien.runtime.engine import Choice
 from mien.runtime.session import OpenNetwork, readable
 from mien.zoo.registry import card
 from mien.zoo.store import fetch
@@ -39,39 +39,21 @@ IMPOSTOR_RATES = (1e-2, 1e-3, 1e-4)
 class ForcedNetworks(Networks):
     """Opens every network in fp32 but those named, whatever is fastest here."""
 
-    def __init__(self, config: Config, forced: Mapping[str, Precision], int8: Path | None = None) -> None:
+    def __init__(self, config: Config, forced: Mapping[str, Precision]) -> None:
         super().__init__(config)
-        self._forced, self._int8 = forced, int8
+        self._forced = forced
 
     def _load(self, name: str) -> OpenNetwork:
-        wanted, precision = card(name), self._forced.get(name, "fp32")
-        choice = Choice("openvino", precision)
-        if precision == "int8":
-            return OpenNetwork(wanted, Decision(choice, "asked for"), Quantised(str(self._int8)))
-        data = readable(wanted, fetch(wanted))
-        compiled = openvino_engine.compile(wanted, data, choice, 1)
+        wanted = wanted_card(card(name), self._config.profile)
+        choice = Choice("openvino", self._forced.get(name, "fp32"))
+        compiled = openvino_engine.compile(wanted, readable(wanted, fetch(wanted)), choice, 1)
         return OpenNetwork(wanted, Decision(choice, "asked for"), compiled)
 
 
-class Quantised:
-    """A network that NNCF wrote with 8-bit weights and activations; takes NCHW float RGB 0..255."""
-
-    def __init__(self, path: str) -> None:
-        from openvino import Core
-
-        self._compiled = Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-
-    def run(self, pixels: NDArray[np.uint8]) -> Outputs:
-        rows = [self._compiled(one.transpose(2, 0, 1)[None].astype(np.float32))[0] for one in pixels]
-        return {"fc1": np.concatenate(rows)}
-
-
-def analyzer(
-    profile: str, forced: Mapping[str, Precision] | None = None, int8: Path | None = None
-) -> Analyzer:
+def analyzer(profile: str, forced: Mapping[str, Precision] | None = None) -> Analyzer:
     config = replace(configure(profile), streams=1)
     made = Analyzer(config)
-    made.networks = ForcedNetworks(config, forced or {}, int8)
+    made.networks = ForcedNetworks(config, forced or {})
     return made
 
 
@@ -162,9 +144,12 @@ def embeddings(made: Analyzer, sources: Sequence[str]) -> Floats:
     return np.stack([np.full(length, np.nan) if row is None else row for row in rows])
 
 
-def verification(vectors: Floats, people: Sequence[str]) -> Json:
-    """True match rate in percent at fixed false match rates over all pairs; no face is no match."""
-    similarity = np.nan_to_num(vectors @ vectors.T, nan=-1.0)
+def verification(vectors: Floats, others: Floats, people: Sequence[str]) -> Json:
+    """True match rate in percent at fixed false match rates over all pairs; no face is no match.
+
+    others: of the same photos, perhaps by other arithmetic: what a gallery made elsewhere is compared with.
+    """
+    similarity = np.nan_to_num(vectors @ others.T, nan=-1.0)
     who = np.unique(people, return_inverse=True)[1]
     a, b = np.triu_indices(len(who), 1)
     scores, same = similarity[a, b], who[a] == who[b]
@@ -177,6 +162,14 @@ def verification(vectors: Floats, people: Sequence[str]) -> Json:
 
 
 WAYS: dict[str, dict[str, dict[str, Precision]]] = {
+    "fast": {
+        "all fp32": {},
+        "sface bf16": {"sface": "bf16"},
+        "sface int8": {"sface": "int8"},
+        "yunet bf16": {"yunet": "bf16"},
+        "mesh468 bf16": {"mesh468": "bf16"},
+        "sface int8, yunet and mesh468 bf16": {"sface": "int8", "yunet": "bf16", "mesh468": "bf16"},
+    },
     "balanced": {
         "all fp32": {},
         "sface bf16": {"sface": "bf16"},
@@ -193,17 +186,12 @@ WAYS: dict[str, dict[str, dict[str, Precision]]] = {
 }
 
 
-def embedding_effects(profile: str, sources: Sequence[str], int8: Path | None) -> Json:
+def embedding_effects(profile: str, sources: Sequence[str]) -> Json:
     people = [Path(source).parent.name for source in sources]
-    ways = {
-        name: forced
-        for name, forced in WAYS[profile].items()
-        if int8 is not None or "int8" not in forced.values()
-    }
     found: Json = {}
     reference: Floats | None = None
-    for name, forced in ways.items():
-        vectors = embeddings(analyzer(profile, forced, int8), sources)
+    for name, forced in WAYS[profile].items():
+        vectors = embeddings(analyzer(profile, forced), sources)
         reference = vectors if reference is None else reference
         cosines = (vectors * reference).sum(axis=1)
         cosines = cosines[np.isfinite(cosines)]
@@ -213,7 +201,8 @@ def embedding_effects(profile: str, sources: Sequence[str], int8: Path | None) -
                 "p5": round(float(np.percentile(cosines, 5)), 5),
                 "min": round(float(cosines.min()), 5),
             },
-            **verification(vectors, people),
+            **verification(vectors, vectors, people),
+            "against_fp32": verification(vectors, reference, people),
         }
         print(name, found[name], file=sys.stderr)
     return found
@@ -222,13 +211,13 @@ def embedding_effects(profile: str, sources: Sequence[str], int8: Path | None) -
 def main() -> None:
     parser = arguments("precisions", __doc__)
     parser.add_argument("--photos", type=int, default=480)
-    parser.add_argument("--int8", type=Path, help="SFace as NNCF quantised it (OpenVINO .xml)")
     given = parser.parse_args()
     sources = photos("wild40", given.photos)
     figures: Json = {
         "photos": given.photos,
-        "embedding": {profile: embedding_effects(profile, sources, given.int8) for profile in WAYS},
+        "embedding": {profile: embedding_effects(profile, sources) for profile in WAYS},
         "yunet bf16": detector_effect("balanced", "yunet", sources),
+        "yunet at 320 bf16": detector_effect("fast", "yunet", sources),
         "centerface bf16": detector_effect("accurate", "centerface", sources[: given.photos // 4]),
         "mesh468 bf16": landmark_effect("mesh468", sources),
         "iris bf16": landmark_effect("iris", sources),

@@ -85,7 +85,7 @@ def bare_networks(opened: dict[str, OpenNetwork], streams: int) -> dict[str, Bar
     """The same networks in the bare engine."""
     made = {}
     for name, network in opened.items():
-        choice, how = network.decision.choice, card(name).preprocess
+        choice, how = network.decision.choice, network.card.preprocess
         if choice.engine != "openvino":
             raise SystemExit(f"{name} runs on {choice} here; the raw time is only measured for OpenVINO")
         data: bytes | str = readable(card(name), fetch(card(name)))
@@ -103,6 +103,7 @@ def bare_networks(opened: dict[str, OpenNetwork], streams: int) -> dict[str, Bar
             reverse=how.colour == "bgr",
             mean=how.mean,
             std=how.std,
+            ranges=network.card.ranges,
         )
     return made
 

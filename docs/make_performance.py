@@ -189,7 +189,7 @@ def _engines() -> str:
             ("arithmetic", *(f">{size}" for size in sizes)),
             [(name, *one.values()) for name, one in found["sface_ms_a_face_by_batch"].items()],
         ),
-        "Milliseconds of YuNet on one core, compiled for any size (as mien does) and for this size alone:\n",
+        "Milliseconds of YuNet on one core, compiled for any size, and for this alone as in `fast`:\n",
         table(
             ("arithmetic", "picture", ">any size", ">this size", ">compiling once more"),
             [
@@ -199,11 +199,6 @@ def _engines() -> str:
             ],
         ),
     ]
-    if "sface_ms" in found:
-        whole = ", ".join(f"{name} {value} ms" for name, value in found["sface_ms"].items())
-        parts.append(
-            f"SFace on one core, with 8-bit weights and activations (NNCF) beside the others: {whole}.\n"
-        )
     return "\n".join([*parts, made_by(found)])
 
 

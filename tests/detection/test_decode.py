@@ -99,6 +99,16 @@ def test_the_network_sees_whole_strides_between_the_least_and_the_most_pixels() 
     assert network.seen == [(1, 320, 640, 3), (1, 320, 512, 3), (1, 256, 320, 3)]
 
 
+def test_a_network_of_one_size_sees_every_picture_in_its_own_frame() -> None:
+    network = FakeYuNet(card=card(32).framed(320))
+    detector = YuNet(network, (320, 640), 0.6)
+    for width, height in ((2000, 1000), (300, 500), (50, 40)):
+        detector.detect(picture(width, height))
+    assert set(network.seen) == {(1, 320, 320, 3)}
+    (face,) = detector.detect(picture(480, 640))
+    np.testing.assert_allclose(face.keypoints, (POINTS + 0.5) * 2 - 0.5, rtol=1e-5)
+
+
 def test_a_face_below_the_least_score_is_dropped() -> None:
     assert YuNet(FakeYuNet(score=0.59), (320, 640), 0.6).detect(picture(320, 256)) == []
 

@@ -8,6 +8,7 @@ import pytest
 
 from mien.core.errors import InputError, UnknownModel
 from mien.pipeline.config import PROFILES, Config, cache_folder, configure
+from mien.pipeline.networks import wanted_card
 from mien.zoo.registry import card
 
 
@@ -22,6 +23,16 @@ def test_a_model_replaces_the_profiles_model_of_its_task() -> None:
     config = configure("fast", models="centerface")
     assert config.profile.detector == "centerface"
     assert config.profile.embedder == PROFILES["fast"].embedder
+
+
+def test_only_the_fast_profile_takes_quick_arithmetic_and_a_frame_for_all_pictures() -> None:
+    fast = wanted_card(card("yunet"), PROFILES["fast"])
+    assert (fast.preprocess.width, fast.preprocess.height) == (320, 320)
+    assert "bf16" in fast.precisions
+    assert "int8" in wanted_card(card("sface"), PROFILES["fast"]).precisions
+    for name in ("balanced", "accurate"):
+        for model in ("yunet", "centerface", "sface", "dlib_resnet", "mesh468"):
+            assert wanted_card(card(model), PROFILES[name]) == card(model)
 
 
 def test_an_unknown_profile_lists_those_that_exist() -> None:

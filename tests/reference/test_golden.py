@@ -6,13 +6,18 @@ import json
 from typing import Any
 
 import pytest
-from tests.reference.golden import CARDS, FILE, answer
+from tests.reference.golden import CARDS, FILE, FREE_SIDE, answer, portrait
 
 from mien.core.errors import ModelMissing
-from mien.runtime.choose import ENGINES
+from mien.runtime import openvino_engine
+from mien.runtime.choose import ENGINES, _agreement
+from mien.runtime.engine import Choice
+from mien.runtime.session import readable
 from mien.zoo.registry import card
+from mien.zoo.store import fetch
 
 pytestmark = pytest.mark.weights
+LEAST_COSINE = {"bf16": 0.9995, "int8": 0.99}
 GOLDEN: dict[str, Any] = json.loads(FILE.read_text())
 
 
@@ -43,3 +48,17 @@ def test_the_network_answers_as_its_card_promises(name: str, engine: str) -> Non
 
 def test_every_card_that_runs_has_a_golden_answer() -> None:
     assert set(GOLDEN) == set(CARDS)
+
+
+@pytest.mark.parametrize("name", [name for name in CARDS if card(name).quick_precisions])
+def test_quick_arithmetic_says_nearly_the_same(name: str) -> None:
+    wanted = card(name)
+    try:
+        data, pixels = readable(wanted, fetch(wanted)), portrait(wanted.preprocess.width or FREE_SIDE)
+    except ModelMissing as error:
+        pytest.skip(f"the weights cannot be had: {error}")
+    exact = openvino_engine.compile(wanted, data, Choice("openvino"), 1).run(pixels)
+    for way in openvino_engine.offers(wanted.hurried()):
+        if way.precision in wanted.quick_precisions:
+            quick = openvino_engine.compile(wanted, data, way, 1).run(pixels)
+            assert _agreement(exact, quick) > LEAST_COSINE[way.precision]

@@ -11,7 +11,7 @@ import pytest
 from tests.runtime.conftest import CardFor, build_quarters
 
 from mien.core.errors import ModelCorrupt, ModelError, ShapeError
-from mien.core.modelcard import Preprocess
+from mien.core.modelcard import Precision, Preprocess
 from mien.runtime import choose as choosing
 from mien.runtime import openvino_engine
 from mien.runtime.choose import ENGINES, _agreement, candidates, choose
@@ -156,6 +156,22 @@ def test_a_second_engine_has_to_be_clearly_faster(times: tuple[float | None, flo
     choice, why = choosing._fastest(ways, timed)
     assert str(choice) == taken
     assert ("near" in why) == (times == (1.0, 0.95))
+
+
+@pytest.mark.parametrize(("milliseconds", "taken"), [(0.9, "bf16"), (0.8, "int8"), (2.0, "bf16")])
+def test_less_exact_arithmetic_has_to_be_clearly_faster(milliseconds: float, taken: str) -> None:
+    ways = [Choice("openvino", "fp32"), Choice("openvino", "bf16"), Choice("openvino", "int8")]
+    timed = dict(zip(map(str, ways), (1.5, 1.0, milliseconds), strict=True))
+    less_exact: tuple[Precision, ...] = ("int8",)
+    assert choosing._fastest(ways, timed, less_exact)[0].precision == taken
+
+
+def test_a_network_of_free_size_is_measured_anew_for_a_frame(card_for: CardFor, quarters: bytes) -> None:
+    free, ways = card_for(quarters, Preprocess(None, None, stride=4)), [Choice("openvino")]
+    assert choosing._probe(free.framed(32)).shape == (1, 32, 32, 3)
+    assert choosing._key(free, ways) != choosing._key(free.framed(32), ways)
+    fixed = card_for(quarters)
+    assert fixed.framed(32) is fixed
 
 
 def test_every_engine_states_its_version_or_its_absence() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Task = Literal[
@@ -76,6 +76,9 @@ class ModelCard:
     threshold: score from which a face counts as living, for task "liveness"; None where nobody set one.
     scheme: point set of a landmark network; empty: mesh468.
     precisions: arithmetic that was measured to keep the network's answers (docs/models.md).
+    quick_precisions: arithmetic that was measured to cost a little accuracy; only a quick profile takes it.
+    ranges: value inside the network -> least and most it is worth keeping, measured on real pictures; with
+        them an engine can compute the layers that read these values in 8 bits.
     """
 
     name: str
@@ -96,6 +99,8 @@ class ModelCard:
     threshold: float | None = None
     scheme: str = ""
     precisions: tuple[Precision, ...] = ("fp32",)
+    quick_precisions: tuple[Precision, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     notes: str = ""
     measured: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,3 +108,14 @@ class ModelCard:
     def pinned(self) -> bool:
         """Whether we know which bytes the file must have."""
         return bool(self.sha256)
+
+    def hurried(self) -> ModelCard:
+        """The same card for a user who would rather have speed: its quick arithmetic is allowed too."""
+        return replace(self, precisions=(*self.precisions, *self.quick_precisions))
+
+    def framed(self, side: int) -> ModelCard:
+        """The same card, its network fed with squares of ``side`` pixels; as it is where that is fixed."""
+        how = self.preprocess
+        if how.width is not None and how.height is not None:
+            return self
+        return replace(self, preprocess=replace(how, width=side, height=side))

@@ -59,14 +59,19 @@ def look(
 ) -> tuple[Letterboxed, Mapping[str, NDArray[np.float32]]]:
     """Show a network the whole picture.
 
+    network: fed with the picture in a frame of the picture's shape; or of its own, where it has a fixed size.
     long_sides: least and most pixels of the longer side as the network sees it; a picture that is hardly
         larger is shown as it is, since shrinking it costs as much as it saves.
     returns: the picture as it was shown, and the network's outputs.
     """
+    how = network.card.preprocess
+    if how.width is not None and how.height is not None:
+        fitted = letterbox(image.pixels, how.width, how.height)
+        return fitted, network.run(fitted.pixels[None])
     longer = max(image.width, image.height)
     long_side = longer if longer <= SLACK * long_sides[1] else long_sides[1]
     long_side = max(long_side, long_sides[0])
-    stride = math.lcm(network.card.preprocess.stride, FRAME_STEP)
+    stride = math.lcm(how.stride, FRAME_STEP)
     frame = frame_size(image.width, image.height, long_side, stride)
     # A picture of the right size is padded to whole strides, not stretched: no pixel is made up.
     fitted = letterbox(image.pixels, *frame, enlarge=long_side > longer)

@@ -29,10 +29,11 @@ TURNS = tuple(turn * math.pi / 4 for turn in (0, 2, -2, 4, 1, -1, 3, -3))
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """first: finds the faces.    closer: looks at the cut-outs."""
+    """first: finds the faces.    closer: looks at the cut-outs, ``view`` pixels a side."""
 
     first: Detector
     closer: Detector
+    view: int = VIEW
 
     def detect(self, image: Image) -> list[Detection]:
         found = [self._sure(image, face) for face in self.first.detect(image)]
@@ -50,14 +51,14 @@ class SecondLook:
 
     def _look(self, image: Image, face: Detection, angle: float) -> Detection | None:
         side = AROUND * max(face.box.width, face.box.height)
-        matrix = square_to_crop(face.box.center, side, angle, VIEW)
+        matrix = square_to_crop(face.box.center, side, angle, self.view)
         across = 1 if scale_of(matrix) > ENLARGED else 2
-        cut = Image(sample_affine(image.pixels, matrix, (VIEW, VIEW), across=across))
-        middle = (VIEW - 1) / 2
+        cut = Image(sample_affine(image.pixels, matrix, (self.view, self.view), across=across))
+        middle = (self.view - 1) / 2
         near = [
             seen
             for seen in self.closer.detect(cut)
-            if math.dist(seen.box.center, (middle, middle)) < NEAR * VIEW
+            if math.dist(seen.box.center, (middle, middle)) < NEAR * self.view
         ]
         if not near:
             return None

@@ -40,8 +40,8 @@ def build_detector(config: Config, networks: Networks) -> Detector:
     sides = (LEAST_SIDE, config.profile.long_side)
     match config.profile.detector:
         case "yunet":
-            network = networks.get("yunet")
-            first = SecondLook(YuNet(network, sides, UPRIGHT), YuNet(network, (VIEW, VIEW), UPRIGHT))
+            network, view = networks.get("yunet"), config.profile.frame or VIEW
+            first = SecondLook(YuNet(network, sides, UPRIGHT), YuNet(network, (view, view), UPRIGHT), view)
             rungs = [Rung(lambda: first)]
         case "centerface":
             rungs = [Rung(lambda: CenterFace(networks.get("centerface"), sides, CENTERFACE))]

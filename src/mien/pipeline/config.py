@@ -30,6 +30,9 @@ class Profile:
     max_side: a picture is decoded at half, a quarter … of its size while its longer side stays at least
         this; None keeps every pixel.
     views: which crops of a face are embedded.
+    frame: pixels of the square into which every picture is fitted for the detector; None gives each picture
+        a frame of its own shape. One shape for all costs pixels, but the network is prepared for it alone.
+    quick: take arithmetic that costs a little accuracy (`ModelCard.quick_precisions`).
     """
 
     detector: str
@@ -37,10 +40,12 @@ class Profile:
     long_side: int
     max_side: int | None
     views: Views
+    frame: int | None = None
+    quick: bool = False
 
 
 PROFILES: Mapping[str, Profile] = {
-    "fast": Profile("yunet", "sface", 320, 1280, VIEWS["fast"]),
+    "fast": Profile("yunet", "sface", 320, 1280, VIEWS["fast"], frame=320, quick=True),
     "balanced": Profile("yunet", "sface", 640, 2560, VIEWS["balanced"]),
     "accurate": Profile("centerface", "sface+dlib_resnet", 640, None, VIEWS["accurate"]),
 }

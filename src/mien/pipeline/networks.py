@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from mien.pipeline.config import Config
+from mien.core.modelcard import ModelCard
+from mien.pipeline.config import Config, Profile
 from mien.runtime.machine import cores
 from mien.runtime.session import OpenNetwork, open_network
 from mien.zoo.registry import card
@@ -43,7 +44,7 @@ class Networks:
         self._open.clear()
 
     def _load(self, name: str) -> OpenNetwork:
-        wanted = card(name)
+        wanted = wanted_card(card(name), self._config.profile)
         data = fetch(
             wanted,
             allow_noncommercial=self._config.allow_noncommercial,
@@ -55,3 +56,10 @@ class Networks:
             streams=self._config.streams or cores(),
             notebook=self._config.cache / "engines.json",
         )
+
+
+def wanted_card(card: ModelCard, profile: Profile) -> ModelCard:
+    """The card with the arithmetic and the size of the picture that the profile takes."""
+    if profile.frame is not None and card.name == profile.detector:
+        card = card.framed(profile.frame)
+    return card.hurried() if profile.quick else card

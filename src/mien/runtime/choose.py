@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import DependencyMissing, ModelError
-from mien.core.modelcard import ModelCard
+from mien.core.modelcard import ModelCard, Precision
 from mien.runtime import litert_engine, onnxruntime_engine, openvino_engine
 from mien.runtime.engine import Choice, Compiled, Engine, Outputs
 from mien.runtime.machine import cores, processor
@@ -25,8 +25,8 @@ ENGINES: Mapping[str, Engine] = {
 }
 SECONDS_A_CANDIDATE = 0.4
 PROBE_SIDES = (480, 640)  # height, width of the probe for a network that takes any size
-MIN_AGREEMENT = 0.99
-CLOSE = 1.15  # a second engine must be faster than the first by more than this
+MIN_AGREEMENT: Mapping[Precision, float] = {"fp32": 0.99, "bf16": 0.99, "int8": 0.95}  # cosine to the first
+CLOSE = 1.15  # a second engine, or a less exact arithmetic, must be faster than the first by more than this
 METHOD = 3  # of measuring; a change makes old measurements void
 
 
@@ -87,18 +87,24 @@ def choose(card: ModelCard, data: bytes, notebook: Path | None) -> Decision:
         raise ModelError(
             f"no engine here runs {card.name}: {'; '.join(f'{k}: {v}' for k, v in refused.items())}"
         )
-    choice, why = _fastest(ways, milliseconds)
+    choice, why = _fastest(ways, milliseconds, card.quick_precisions)
     return Decision(choice, why, milliseconds, refused)
 
 
-def _fastest(ways: Sequence[Choice], milliseconds: Mapping[str, float]) -> tuple[Choice, str]:
+def _fastest(
+    ways: Sequence[Choice], milliseconds: Mapping[str, float], less_exact: Collection[Precision] = ()
+) -> tuple[Choice, str]:
     """The fastest way; but the first engine stays unless another beats it by more than such a measurement
-    can be wrong, since every further engine costs memory and threads."""
+    can be wrong, since every further engine costs memory and threads; and so does the exact arithmetic."""
+
+    def cost(way: Choice) -> float:
+        return milliseconds[str(way)] * (CLOSE if way.precision in less_exact else 1.0)
+
     timed = [way for way in ways if str(way) in milliseconds]
-    best = min(timed, key=lambda way: milliseconds[str(way)])
+    best = min(timed, key=cost)
     own = [way for way in timed if way.engine == ways[0].engine]
-    stays = min(own, key=lambda way: milliseconds[str(way)], default=best)
-    if stays is best or milliseconds[str(stays)] > CLOSE * milliseconds[str(best)]:
+    stays = min(own, key=cost, default=best)
+    if stays is best or cost(stays) > CLOSE * cost(best):
         return best, "the fastest of those measured on this machine"
     return stays, f"as fast as {best}, as near as can be measured, and one engine is enough"
 
@@ -107,12 +113,16 @@ def _key(card: ModelCard, ways: Sequence[Choice]) -> str:
     versions = sorted({f"{way.engine} {ENGINES[way.engine].version()}" for way in ways})
     listed = ",".join(map(str, ways))
     machine = f"{processor()} ×{cores()} | {' '.join(versions)} | {listed}"
-    return f"{card.name} {card.sha256[:16]} | {machine} | method {METHOD}"
+    height, width = _probe_size(card)
+    return f"{card.name} {card.sha256[:16]} at {width}x{height} | {machine} | method {METHOD}"
+
+
+def _probe_size(card: ModelCard) -> tuple[int, int]:
+    return card.preprocess.height or PROBE_SIDES[0], card.preprocess.width or PROBE_SIDES[1]
 
 
 def _probe(card: ModelCard) -> NDArray[np.uint8]:
-    how = card.preprocess
-    shape = (1, how.height or PROBE_SIDES[0], how.width or PROBE_SIDES[1], 3)
+    shape = (1, *_probe_size(card), 3)
     rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]]
     waves = 127 + 80 * np.sin(rows / 9)[..., None] * np.cos(columns / 7)[..., None] * [1.0, 0.8, 0.6]
     return np.asarray(waves[None], np.uint8)
@@ -132,7 +142,7 @@ def _measure(card: ModelCard, data: bytes, ways: Sequence[Choice]) -> dict[str, 
             continue
         reference = reference if reference is not None else answer
         agreement = _agreement(reference, answer)
-        if agreement < MIN_AGREEMENT:
+        if agreement < MIN_AGREEMENT[way.precision]:
             found[str(way)] = f"its answer differs from the first engine's (cosine {agreement:.3f})"
         else:
             running[str(way)] = network

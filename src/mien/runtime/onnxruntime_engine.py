@@ -41,8 +41,10 @@ def _installed() -> dict[str, str]:
 def offers(card: ModelCard) -> list[Choice]:
     if version() is None or card.format not in ("onnx", "dlib"):
         return []
-    # A file in int8 carries its arithmetic in its graph; bf16 is asked of an engine, and this one has none.
-    able: list[Precision] = [precision for precision in card.precisions if precision in ("fp32", "int8")]
+    # A file in int8 carries its arithmetic in its graph; bf16, and int8 by the card's ranges, are asked of an
+    # engine, and this one has neither.
+    here = ("fp32",) if card.ranges else ("fp32", "int8")
+    able: list[Precision] = [precision for precision in card.precisions if precision in here]
     providers = [*_gpus(), "CPU"]
     return [Choice("onnxruntime", precision, name) for precision in able for name in providers]
 

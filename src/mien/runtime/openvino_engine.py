@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mien.core.errors import ModelCorrupt
 from mien.core.modelcard import ModelCard, Precision
+from mien.runtime.eight_bits import quantise
 from mien.runtime.engine import Choice, Outputs
 from mien.runtime.machine import cores
 
@@ -80,6 +81,7 @@ class OpenVinoNetwork:
     """A compiled network and its idle infer requests, one a stream."""
 
     def __init__(self, compiled: Any, streams: int) -> None:
+        self.compiled = compiled
         # One tensor may carry several names: the graph's own and what folding made of it.
         self._names = [(name, i) for i, output in enumerate(compiled.outputs) for name in output.get_names()]
         self._outputs = len(compiled.outputs)
@@ -110,7 +112,10 @@ class OpenVinoNetwork:
 def compile(card: ModelCard, data: bytes, choice: Choice, streams: int) -> OpenVinoNetwork:
     """Compile for ``streams`` calls at a time; one stream spreads over all cores, several share them."""
     try:
-        model = _with_preprocess(card, _read(card, data))
+        model = _read(card, data)
+        if choice.precision == "int8":
+            quantise(model, card.ranges, card.name)
+        model = _with_preprocess(card, model)
         settings = {
             "INFERENCE_PRECISION_HINT": HINTS[choice.precision],
             "NUM_STREAMS": streams,

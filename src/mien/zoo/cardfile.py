@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -79,6 +80,14 @@ class _Table:
             raise self.wrong(key, wanted, value)
         return float(value[0]), float(value[1]), float(value[2])
 
+    def span(self, key: str) -> tuple[float, float]:
+        wanted = "two numbers, the first below the second, with 0 between them"
+        value: list[Any] = self.take(key, list, wanted)
+        numbers = [v for v in value if type(v) in (int, float) and math.isfinite(v)]
+        if len(value) != 2 or len(numbers) != 2 or not value[0] <= 0 <= value[1] or value[0] == value[1]:
+            raise self.wrong(key, wanted, value)
+        return float(value[0]), float(value[1])
+
     def finish(self) -> None:
         if self.left:
             key = sorted(self.left)[0]
@@ -118,13 +127,17 @@ def parse_card(text: str, where: str) -> ModelCard:
         answers=_answers(table),
         threshold=table.number("threshold", None),
         scheme=table.text("scheme", "", pattern=NAME),
-        precisions=_precisions(table),
+        precisions=_precisions(table, "precisions", ["fp32"]),
+        quick_precisions=_precisions(table, "quick_precisions", []),
+        ranges=_ranges(table),
         notes=table.text("notes", "").strip(),
         measured=_measured(table),
     )
     table.finish()
     if card.task == "embed" and card.dimension is None:
         raise ModelError(f"{where}: key dimension is missing: add the length of the embedding to it")
+    if "int8" in card.quick_precisions and not card.ranges:
+        raise ModelError(f"{where}: key ranges is missing: add it, or take int8 out of quick_precisions")
     return card
 
 
@@ -169,13 +182,18 @@ def _source(table: _Table, number: int, values: object) -> Source:
     return Source(kind, location, path)
 
 
-def _precisions(table: _Table) -> tuple[Precision, ...]:
+def _precisions(table: _Table, key: str, default: list[str]) -> tuple[Precision, ...]:
     allowed = get_args(Precision)
     wanted = f"a list out of {', '.join(allowed)}"
-    value: list[Any] = table.take("precisions", list, wanted, ["fp32"])
-    if not value or any(v not in allowed for v in value):
-        raise table.wrong("precisions", wanted, value)
+    value: list[Any] = table.take(key, list, wanted, default)
+    if (default and not value) or any(v not in allowed for v in value):
+        raise table.wrong(key, wanted, value)
     return tuple(value)
+
+
+def _ranges(table: _Table) -> dict[str, tuple[float, float]]:
+    part = _Table(table.take("ranges", dict, "a table", {}), table.where, "ranges.")
+    return {key: part.span(key) for key in list(part.left)}
 
 
 def _measured(table: _Table) -> dict[str, str]:
@@ -209,6 +227,9 @@ def format_card(card: ModelCard) -> str:
     if card.answers:
         lines += ["", "[answers]"]
         lines += [f"{_value(key)} = {_value(labels)}" for key, labels in card.answers.items()]
+    if card.ranges:
+        lines += ["", "[ranges]"]
+        lines += [f"{_value(key)} = {_value(value)}" for key, value in card.ranges.items()]
     if card.measured:
         lines += ["", "[measured]"]
         lines += [f"{_value(key)} = {_value(value)}" for key, value in card.measured.items()]
@@ -228,11 +249,17 @@ def _plain(card: ModelCard) -> list[tuple[str, object]]:
     ]
     if card.pinned:
         pairs[4:4] = [("sha256", card.sha256), ("size", card.size)]
-    optional = [("credit", card.credit), ("dimension", card.dimension), ("template", card.template)]
-    optional += [("scheme", card.scheme), ("notes", card.notes)]
+    optional: list[tuple[str, object]] = [
+        ("credit", card.credit),
+        ("dimension", card.dimension),
+        ("template", card.template),
+        ("scheme", card.scheme),
+        ("quick_precisions", card.quick_precisions),
+        ("notes", card.notes),
+    ]
     if card.threshold is not None:
         pairs.append(("threshold", card.threshold))
-    return pairs + [(k, v) for k, v in optional if v]
+    return pairs + [(key, value) for key, value in optional if value]
 
 
 def _preprocess_plain(preprocess: Preprocess) -> list[tuple[str, object]]:

@@ -88,6 +88,7 @@ def _section(card: ModelCard) -> str:
     facts += [("also carried by", f"`{s.location}`: `{s.path}`") for s in card.sources if s.kind != "url"]
     if card.preprocess != Preprocess(None, None):
         facts += [("input", input_line(card.preprocess)), ("arithmetic", ", ".join(card.precisions))]
+    facts += [("arithmetic for `fast`", ", ".join(card.quick_precisions))]
     if card.dimension:
         facts.append(("embedding", f"{card.dimension} numbers"))
     if card.template:
