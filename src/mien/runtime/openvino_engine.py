@@ -1,4 +1,4 @@
-"""OpenVINO: the fast engine on x86 and ARM processors. The only importer of openvino."""
+"""OpenVINO: the fast engine on x86 and ARM processors; `eight_bits` beside it knows openvino too, nobody else."""
 
 from __future__ import annotations
 
