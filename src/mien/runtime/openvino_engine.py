@@ -1,4 +1,4 @@
-"""OpenVINO: the fast engine on x86 and ARM processors; `eight_bits` beside it knows openvino too, nobody else."""
+"""OpenVINO: the fast engine on x86 and ARM processors. Only it and `eight_bits` import openvino."""
 
 from __future__ import annotations
 
