@@ -45,7 +45,7 @@ from mien.pipeline.reconstruct import head_from_landmarks
 YAWS = {"frontal": 0.0, "35 degrees": 0.61, "-35 degrees": -0.61}
 CANONICAL7 = (33, 133, 362, 263, 2, 61, 291)
 """NoW's seven landmarks among the 468."""
-NOISE = 2.0  # pixels, on landmarks that are otherwise true
+NOISE, DRAWS = 2.0, 3  # pixels, on landmarks that are otherwise true; how often they are drawn
 PEERS = (
     "eos was not run: its published model (SFM 3448) is for non-commercial research, and it was not fetched; "
     "MediaPipe is here as its canonical mesh and as the network's own 3-D points"
@@ -83,14 +83,17 @@ def scans(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
             "mediapipe canonical": _of468(canonical, triangles, scan),
         }
         for view, yaw in YAWS.items():
-            points = locate(analyzer, render(scan, yaw).pixels).points
-            fit = fit_landmarks(model, points, CAMERA)
-            true = _true_landmarks(model, registered, scan, yaw)
-            best = fit_landmarks(model, true, CAMERA, trusting(NOISE))
+            picture = render(scan, yaw).pixels
+            points = locate(analyzer, picture).points
+            fit = fit_landmarks(model, points, CAMERA, picture=picture)
+            alone = fit_landmarks(model, points, CAMERA)
+            true = [_true_landmarks(model, registered, scan, yaw, seed) for seed in range(DRAWS)]
+            best = [fit_landmarks(model, points, CAMERA, trusting(NOISE)).coefficients for points in true]
             row[view] = {
                 "ours": _errors(model, fit.coefficients, scan),
+                "ours, landmarks alone": _errors(model, alone.coefficients, scan),
                 "mediapipe points": _of468(points * (1.0, -1.0, -1.0), triangles, scan),
-                "ours, true landmarks": _errors(model, best.coefficients, scan),
+                "ours, true landmarks": _typical([_errors(model, each, scan) for each in best]),
             }
         rows[scan.name] = row
     plain: dict[str, Any] = _plain(rows)
@@ -104,7 +107,7 @@ def _means(rows: dict[str, Any]) -> dict[str, Any]:
         for name in ("mean head", "mediapipe canonical")
     }
     for label, views in (("frontal", ["frontal"]), ("35 degrees", ["35 degrees", "-35 degrees"])):
-        for who in ("ours", "mediapipe points", "ours, true landmarks"):
+        for who in ("ours", "ours, landmarks alone", "mediapipe points", "ours, true landmarks"):
             found[f"{label}: {who}"] = _mean([r[v][who]["scaled"] for r in rows.values() for v in views])
     return found
 
@@ -117,13 +120,17 @@ def _errors(model: HeadModel, coefficients: Coefficients, scan: Scan) -> Errors:
     return errors_of(model, vertices_of(model, coefficients), scan.points, scan.landmarks)
 
 
-def _true_landmarks(model: HeadModel, registered: ScanFit, scan: Scan, yaw: float) -> Array:
+def _typical(draws: list[Errors]) -> Errors:
+    return Errors(*(_mean([getattr(draw, name) for draw in draws]) for name in ("scaled", "rigid", "mean")))
+
+
+def _true_landmarks(model: HeadModel, registered: ScanFit, scan: Scan, yaw: float, seed: int) -> Array:
     """The landmarks of the registered model in a render of its scan, (468, 2), with `NOISE`."""
     found = registered.coefficients
     values = np.concatenate([found.identity, found.expression])
     on_scan = place(mesh468_points(model, len(found.identity)).at(values), registered.placement)
     pixels = project(place(on_scan, placement_of(scan, yaw)), CAMERA)
-    return pixels + np.random.default_rng(3).normal(0, NOISE, pixels.shape)
+    return pixels + np.random.default_rng(seed).normal(0, NOISE, pixels.shape)
 
 
 def canonical_mesh() -> tuple[Array, Triangles]:

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 def trusting(noise: float) -> FitSettings:
     """Settings for landmarks whose only error is independent noise of so many pixels."""
-    return FitSettings(scatter=0.01, pixel=noise, oval=1.0, opening=0.01)
+    return FitSettings(scatter=0.01, pixel=noise, oval=1.0, opening=0.01, turned=0.0, facing=0.0)
 
 
 def synthetic(model: HeadModel, heads: int = 200) -> dict[str, Any]:

@@ -158,7 +158,8 @@ def cctwelve(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
             picture = analyzer.open(folder / "texture" / f"{view}.jpg")
             found = analyzer.find(picture)
             landmarks = analyzer.landmarker.steady(LocatedFace(picture.image, found[0]))
-            fit = fit_landmarks(model, landmarks.points, photo_camera(picture, None))
+            camera, pixels = photo_camera(picture, None), picture.image.pixels
+            fit = fit_landmarks(model, landmarks.points, camera, picture=pixels)
             rows[view] = _against(model, vertices_of(model, fit.coefficients), expert, points)
         result[folder.name] = rows
     return result

@@ -247,7 +247,7 @@ def head_from_landmarks(
     """The geometry path and, with a ``texture_size`` above 0, the skin."""
     model = load_head_model()
     started = time.perf_counter()
-    fit = fit_landmarks(model, landmarks.points, camera, settings)
+    fit = fit_landmarks(model, landmarks.points, camera, settings, picture=image.pixels)
     fit = replace(fit, coefficients=_with_gaze(model, fit, landmarks))
     size, note = _head_size(model, fit, landmarks, ipd)
     fit = replace(fit, notes=(*fit.notes, *note))

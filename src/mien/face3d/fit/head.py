@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError, ShapeError
 from mien.core.mesh import Camera, Coefficients, Placement
-from mien.face3d.fit.evidence import OVAL, mesh468_points
+from mien.face3d.fit.contour import ContourSettings, follow_outline, joined
+from mien.face3d.fit.evidence import OVAL, LinearPoints, mesh468_points
 from mien.face3d.fit.solve import Bounds, Pairs, Priors, Solution, State, solve
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
 from mien.geometry.projection import place
 from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation
 from mien.geometry.triangles import interpolate, vertex_normals
+from mien.runtime.blas import on_one_thread
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -36,6 +38,7 @@ class FitSettings:
     """Settings of a fit; the defaults were chosen on the development scans (benchmarks/geometry.py).
 
     components: identity components that are solved for.
+    contour: how the outline of a turned face is followed in the photo, or None.
     scatter: mm, typical distance between a landmark and its place on the model; much more than a single point
         errs, because neighbouring points err together.
     pixel: px, the landmark network's own grain.
@@ -43,6 +46,7 @@ class FitSettings:
     opening: mm, typical error of the distance between two lips or two lids.
     turned: by which factor points scatter more, per squared radian of yaw; on 600 renders of our heads the
         median error was 2.0 mm up to 17 degrees, 2.4 mm up to 34 and 3.4 mm up to 50.
+    facing: how much less a landmark counts whose skin is seen edge-on; 0 for points that err alike.
     agreement: landmarks that err together count as one; the covariance is widened by this factor.
     """
 
@@ -52,9 +56,11 @@ class FitSettings:
     oval: float = 2.6
     opening: float = 0.4
     turned: float = 1.2
+    facing: float = 1.0
     agreement: float = 1.0
     priors: Priors = field(default_factory=Priors)
     iterations: int = 14
+    contour: ContourSettings | None = field(default_factory=ContourSettings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +85,7 @@ class HeadFit:
     notes: tuple[str, ...] = ()
 
 
+@on_one_thread
 def fit_landmarks(
     model: HeadModel,
     points: Floats,
@@ -86,10 +93,12 @@ def fit_landmarks(
     settings: FitSettings | None = None,
     weights: Floats | None = None,
     expression: bool = True,
+    picture: NDArray[np.uint8] | None = None,
 ) -> HeadFit:
     """Fit the head model to 468 landmarks (468, 2) or (468, 3), pixels.
 
     weights: (468,) 0..1, how far each point is to be trusted (occluded points: 0).
+    picture: (H, W, 3), the photo; with it the outline of a turned face is followed as well.
     """
     settings = settings or FitSettings()
     if points.shape not in ((468, 2), (468, 3)):
@@ -104,20 +113,54 @@ def fit_landmarks(
     state = State(np.zeros(basis.moves.shape[2]), start)
     bounds = _bounds(model, basis.identity, expression)
     depth = float(place(basis.mean, start)[:, 2].mean())
-    sigma = _sigmas(model, settings, camera, depth, weights) / facing_trust(model, start)
+    sigma = _sigmas(model, settings, camera, depth, weights)
+    sigma /= facing_trust(model, start) ** settings.facing
     sigma *= 1 + settings.turned * _yaw(start) ** 2
+    pairs = _openings(settings, camera, depth, weights)
     solution = solve(
-        basis,
-        pixels,
-        sigma,
-        camera,
-        state,
-        bounds,
-        settings.priors,
-        settings.iterations,
-        pairs=_openings(settings, camera, depth, weights),
+        basis, pixels, sigma, camera, state, bounds, settings.priors, settings.iterations, pairs=pairs
     )
+    if picture is not None and settings.contour is not None:
+        solution = _with_outline(
+            model, basis, pixels, sigma, camera, bounds, settings, pairs, picture, solution
+        )
     return _report(model, basis.identity, pixels, camera, solution, settings)
+
+
+def _with_outline(
+    model: HeadModel,
+    basis: LinearPoints,
+    pixels: Array,
+    sigma: Array,
+    camera: Camera,
+    bounds: Bounds,
+    settings: FitSettings,
+    pairs: Pairs,
+    picture: NDArray[np.uint8],
+    solution: Solution,
+) -> Solution:
+    """Pass 2: the same landmarks and the outline that the photo shows, in a few rounds."""
+    contour = settings.contour or ContourSettings()
+    for number in range(contour.rounds):
+        state = solution.state
+        found = follow_outline(
+            model, basis.identity, picture, camera, state, _yaw(state.placement), contour, number
+        )
+        if found is None:
+            break
+        points, targets, errors = found
+        solution = solve(
+            joined(basis, points),
+            np.concatenate([pixels, targets]),
+            np.concatenate([sigma, errors]),
+            camera,
+            state,
+            bounds,
+            settings.priors,
+            contour.iterations,
+            pairs=pairs,
+        )
+    return solution
 
 
 def _bounds(model: HeadModel, identity: int, expression: bool) -> Bounds:
@@ -179,14 +222,15 @@ def _report(
 ) -> HeadFit:
     values = solution.state.coefficients
     spread = _standard_deviations(solution, identity, settings)
-    residual = np.linalg.norm(solution.residuals, axis=1)
+    missed = solution.residuals[: len(pixels)]  # beyond them: the outline
+    residual = np.linalg.norm(missed, axis=1)
     return HeadFit(
         coefficients=Coefficients(values[:identity], values[identity:]),
         placement=solution.state.placement,
         camera=camera,
         identity_sd=spread[:identity],
         expression_sd=spread[identity:],
-        landmarks=pixels + solution.residuals,
+        landmarks=pixels + missed,
         residual=float(np.median(residual)),
         notes=_notes(pixels, residual, values[:identity], _yaw(solution.state.placement)),
     )
