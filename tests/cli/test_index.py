@@ -96,3 +96,17 @@ def test_nothing_to_index_is_said(tmp_path: Path) -> None:
     )
     assert answer.code == 2
     assert "no pictures were found" in answer.err
+
+
+@pytest.mark.weights
+def test_a_cluster_command_that_ended_leaves_nothing_and_can_be_said_again(people: Path) -> None:
+    home = people.parent
+    words = ("cluster", str(people), "--json")
+    first = mien(*words, MIEN_KEYS=str(home / "keys"), MIEN_CACHE=str(home / "cache"))
+    again = mien(*words, "--resume", MIEN_KEYS=str(home / "keys"), MIEN_CACHE=str(home / "cache"))
+    assert first.code == again.code == 0
+    assert first.json == again.json
+    assert not [*(home / "cache").rglob("*.sealed"), *(home / "keys").glob("*")]
+    refused = within(home, "cluster", "-", "--resume", "--json")
+    assert refused.code == 2
+    assert "leave --resume out" in refused.json["error"]["message"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from mien.gallery.people import People
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.enrol import certainty, to_sample
 from mien.pipeline.index.seen import looks
+from mien.pipeline.look import Look
 
 # A face this unsure and this small may be none; it is left out, not guessed.
 LEAST_CERTAINTY = 0.15
@@ -41,8 +42,13 @@ def gather(
     analyzer: Analyzer, sources: object, seen: Callable[[PhotoReport], None] = lambda report: None
 ) -> list[Found]:
     """Look at every picture, or read an index; ``seen`` learns of each, also of those that cannot be read."""
+    return faces_of(looks(analyzer, sources), seen)
+
+
+def faces_of(shots: Iterable[Look], seen: Callable[[PhotoReport], None] = lambda report: None) -> list[Found]:
+    """The faces of pictures that were looked at, less those that may be none."""
     found: list[Found] = []
-    for look in looks(analyzer, sources):
+    for look in shots:
         seen(look.report)
         found += [
             Found(to_sample(look, number), look.report, number) for number in range(len(look.report.faces))

@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mien.core.errors import WrongKey
+from mien.core.errors import StoreError, WrongKey
 from mien.privacy.seal import KEY_BYTES
 
 # RFC 7914; 2**15 costs about 0.1 s and 32 MiB once per opening.
@@ -126,7 +126,15 @@ def retire_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ,
 
 def destroy_retired_key(gallery: bytes, key: bytes, environment: Mapping[str, str] = os.environ) -> None:
     """Overwrite and remove a retired key; all that only it opens is lost."""
-    path = _aside(gallery, key, RETIRED, environment)
+    _shred(_aside(gallery, key, RETIRED, environment))
+
+
+def destroy_key_file(gallery: bytes, environment: Mapping[str, str] = os.environ) -> None:
+    """Overwrite and remove the key file, if there is one; all that only it opens is lost."""
+    _shred(keys_folder(environment) / f"{gallery.hex()}.key")
+
+
+def _shred(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
         file.write(os.urandom(2 * KEY_BYTES + 1))
         file.flush()
@@ -162,12 +170,17 @@ def _read_all(gallery: bytes, state: str, environment: Mapping[str, str]) -> lis
 
 def _make_key_file(path: Path) -> bytes:
     key = os.urandom(KEY_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.parent.chmod(0o700)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
         _write_private(path, key)
     except FileExistsError:
         return _read_key_file(path)
+    except OSError as error:
+        raise StoreError(
+            f"no key can be kept in {path.parent} ({error.strerror}): set MIEN_KEYS to a folder that can be "
+            "written, or give the key as MIEN_GALLERY_KEY"
+        ) from error
     _sync_folder(path.parent)
     return key
 
