@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.faces import Faces, celeba10k, joined, load, one_each, wild40
-from benchmarks.grouping import clustering, some_people
+from benchmarks.grouping import clustering, some_people, unseen
 from benchmarks.measuring import arguments, report
 from mien.embedding.calibration import Calibration, shipped_calibration
 from mien.embedding.common import common_direction
@@ -51,8 +51,8 @@ def measure(profile: str) -> dict[str, Any]:
     with Analyzer(configure(profile)) as analyzer:
         embedder = analyzer.config.profile.embedder
         known = load(analyzer, wild40())
-        unseen = {path: who for path, who in celeba.items() if int(who) % 3 and who not in set(known.names)}
-        each = load(analyzer, one_each(unseen, STRANGERS))
+        new = {path: who for path, who in celeba.items() if int(who) % 3 and who not in set(known.names)}
+        each = load(analyzer, one_each(new, STRANGERS))
         crowd = load(analyzer, celeba) if profile == "balanced" else None
     calibration, common = shipped_calibration(embedder), common_direction(embedder)
     who = strangers_of(calibration)
@@ -60,6 +60,7 @@ def measure(profile: str) -> dict[str, Any]:
     groups = {
         "wild40": clustering(known.vectors, known.qualities, known.people, who),
         "20 people of wild40": some_people(known.vectors, known.qualities, known.people, who, 20),
+        "halves of the people": unseen(known, each if crowd is None else crowd, who),
         f"wild40 among {ALONE} strangers": clustering(mixed.vectors, mixed.qualities, mixed.people, who),
     }
     if crowd is not None:

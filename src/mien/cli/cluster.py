@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import emit, progress, say, table, warn
+from mien.cli.output import NO_PICTURES, emit, progress, say, table, warn
+from mien.core.errors import InputError
 from mien.core.report import PhotoReport
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ def cluster(
     """
     from mien.cli.session import open_analyzer
     from mien.embedding.calibration import shipped_calibration
-    from mien.pipeline.cluster import group, group_into, write_groups
+    from mien.pipeline.cluster import group, group_into, make_out, write_groups
     from mien.pipeline.config import configure
     from mien.pipeline.gallery import Gallery
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
     reports: list[PhotoReport] = []
+    if out is not None:
+        make_out(out)  # before the long work, not after
     with _journal(paths, config, resume) as journal, open_analyzer(config) as analyzer:
         found = _look(analyzer, paths, journal, reports.append, as_json)
         if remember or where is not None:
@@ -61,6 +64,8 @@ def cluster(
         else:
             groups = group(found, shipped_calibration(config.profile.embedder))
         copied = sum(1 for _ in write_groups(out, groups)) if out is not None else 0
+    if not reports:
+        raise InputError(NO_PICTURES)
     failures = [report for report in reports if report.error is not None]
     if as_json:
         _emit(groups, failures)
@@ -74,7 +79,6 @@ def cluster(
 @contextmanager
 def _journal(paths: list[str], config: Config, resume: bool) -> Iterator[Journal | None]:
     """The journal of a command whose pictures are all files."""
-    from mien.core.errors import InputError
     from mien.pipeline.index.journal import cache_takes_files, can_be_kept, journal
 
     if not all(map(can_be_kept, paths)):

@@ -47,11 +47,16 @@ def open_gallery(
     models: str | None = None,
     allow_noncommercial: bool = False,
     formats: str | None = None,
+    *,
+    create: bool = True,
 ) -> Gallery:
-    """The gallery of one command; its downloads show on stderr."""
+    """The gallery of one command; its downloads show on stderr.
+
+    create: make one where there is none, as enrolment does; else `StoreError`.
+    """
     from mien.cli.session import open_analyzer
     from mien.pipeline.config import configure
     from mien.pipeline.gallery import Gallery
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
-    return Gallery(where, analyzer=open_analyzer(config))
+    return Gallery(where, analyzer=open_analyzer(config), create=create)

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import JsonRows, percent, progress, rate, say, table
-from mien.core.answers import PhotoIdentification
+from mien.cli.output import NO_PICTURES, JsonRows, percent, progress, rate, say, table
+from mien.core.answers import Candidate, PhotoIdentification
+from mien.core.errors import InputError
 
 
 def identify(
@@ -31,7 +32,9 @@ def identify(
 
     rows: list[tuple[object, ...]] = []
     readable = seen = known = 0
-    with gallery_options.open_gallery(where, profile, models, allow_noncommercial, formats) as gallery:
+    with gallery_options.open_gallery(
+        where, profile, models, allow_noncommercial, formats, create=False
+    ) as gallery:
         embedder = gallery.analyzer.config.profile.embedder
         point = operating_point(gallery.calibration, gallery.people.searchable(embedder), fpir)
         document = JsonRows("results", {"gallery": point.to_dict()})
@@ -45,13 +48,15 @@ def identify(
                 if as_json:
                     document.row(answer.to_dict())
                 else:
-                    rows += _rows(answer)
+                    rows += _rows(answer, gallery.calibration.smallest_fmr)
+            if not seen:
+                raise InputError(NO_PICTURES)
     if not as_json:
         table("", ["picture", ">face", "who", ">similarity", ">strangers this alike", "next"], rows)
         say(f"{point.people:,} people; a stranger is given a name at most {percent(fpir)} of the time")
         if not point.supported:
             say("the calibration has too little data for a gallery this large: the rate is extrapolated")
-    if seen and not readable:
+    if not readable:
         return 2
     return 1 if one and known < seen else 0
 
@@ -60,7 +65,12 @@ def _short(source: str) -> str:
     return "/".join(Path(source).parts[-2:])
 
 
-def _rows(answer: PhotoIdentification) -> list[tuple[object, ...]]:
+def _strangers(candidate: Candidate, least: float) -> str:
+    """How many strangers are this much alike, as far as the calibration knows."""
+    return rate(candidate.fmr) if candidate.fmr_supported else f"under {rate(least)}"
+
+
+def _rows(answer: PhotoIdentification, least: float) -> list[tuple[object, ...]]:
     if answer.error is not None or not answer.faces:
         return [(_short(answer.source), "", answer.error or "no face found", "", "", "")]
     rows: list[tuple[object, ...]] = []
@@ -68,6 +78,6 @@ def _rows(answer: PhotoIdentification) -> list[tuple[object, ...]]:
         best = face.candidates[0] if face.candidates else None
         others = ", ".join(f"{c.name or '?'} {c.similarity:.2f}" for c in face.candidates[1:3])
         alike = f"{best.similarity:.3f}" if best else ""
-        strangers = rate(best.fmr) if best else ""
+        strangers = _strangers(best, least) if best else ""
         rows.append((_short(answer.source), number, face.decision or "unknown", alike, strangers, others))
     return rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import emit, progress, say, warn
+from mien.cli.output import NO_PICTURES, emit, progress, say, warn
 from mien.core.errors import InputError
 from mien.core.report import PhotoReport
 
@@ -74,9 +74,7 @@ def index(
 
         done = index_photos(paths, out, config, chosen, retry=retry, begin=begin, seen=seen)
     if not done.photos:
-        raise InputError(
-            "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
-        )
+        raise InputError(NO_PICTURES)
     fresh = done.photos - done.before
     if as_json:
         errors = [{"source": report.source, "error": report.to_dict()["error"]} for report in failures]

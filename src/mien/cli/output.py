@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+NO_PICTURES = "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
+
+
 def emit(document: object) -> None:
     """Print the one JSON document of a command."""
     json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)

@@ -40,7 +40,8 @@ class Operating:
 class Candidate:
     """One person a face may show.
 
-    fmr: the share of strangers at least this similar.
+    fmr: the share of strangers at least this similar; ``fmr_supported`` is False where the calibration saw
+        too few strangers to know, and the share is read off its fitted tail.
     expected_false_alarms: how many of the gallery's people a stranger would resemble this much.
     probability: that it is this person, if half of the faces that are asked about are enrolled.
     """
@@ -51,6 +52,7 @@ class Candidate:
     fmr: float
     expected_false_alarms: float
     probability: float
+    fmr_supported: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -59,6 +61,7 @@ class Candidate:
             "similarity": round(self.similarity, 6),
             "probability": round(self.probability, 6),
             "fmr": float(f"{self.fmr:.3g}"),
+            "fmr_supported": self.fmr_supported,
             "expected_false_alarms": float(f"{self.expected_false_alarms:.3g}"),
         }
 

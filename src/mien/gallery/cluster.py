@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +27,6 @@ _BLOCK = 512
 _NEVER = np.float32(-np.inf)
 # No face is so clear that it settles everything, and none so blurred that it says nothing.
 CLEAREST, DIMMEST, UNKNOWN = 0.92, 0.17, 0.6
-# A join needs this much evidence (nats): more among many groups, where more strangers look alike, and less
-# the more photos a person seems to have. Chosen on wild40, celeba10k and mixtures (docs/gallery.md).
-ALONE, AMONG, COMPANY, LEAST = 6.0, 0.6, 2.5, 1.0
 SURE = 0.5  # in one round only joins with this share of the evidence of the surest
 
 
@@ -37,6 +35,26 @@ class Strangers(NamedTuple):
 
     mean: float
     spread: float
+
+
+class Demand(NamedTuple):
+    """The evidence that a join must have, in nats: more among many groups, where more strangers look alike,
+    and less the more photos a person seems to have."""
+
+    alone: float = 6.0
+    among: float = 0.6
+    company: float = 2.5
+    least: float = 1.0
+
+    def of(self, groups: int, faces: int) -> float:
+        """Among so many groups of so many faces."""
+        wanted = self.alone + self.among * log(groups) - self.company * log(faces / groups)
+        return max(wanted, self.least)
+
+
+# Chosen on wild40, celeba10k and mixtures; what choosing on half of the people costs on the other half stands
+# in docs/gallery.md.
+DEMAND = Demand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +92,7 @@ def cluster(
     photos: Sequence[object] | None = None,
     people: Labels | None = None,
     apart: Iterable[tuple[int, int]] = (),
+    demand: Demand = DEMAND,
 ) -> Labels:
     """Label faces by person: 0, 1, ... in order of first appearance.
 
@@ -96,9 +115,9 @@ def cluster(
     groups = _Groups(groups.sums, groups.weight, groups.length, known)
     rows = np.array(list(apart), dtype=np.int64).reshape(-1, 2)
     never = rows if photos is None else np.concatenate([rows, _photo_pairs(photos)])
-    labels = _agglomerate(groups, labels, never, strangers)
+    labels = _agglomerate(groups, labels, never, strangers, demand)
     if people is not None:
-        labels = _return_to_looks(faces, labels, people, never, strangers)
+        labels = _return_to_looks(faces, labels, people, never, strangers, demand)
     return _in_order(labels)
 
 
@@ -113,19 +132,16 @@ def evidence(
     return np.asarray(half * (square / (1 + weight) - np.log1p(weight)))
 
 
-def needed(groups: int, faces: int) -> float:
-    """The evidence that a join must have among so many groups of so many faces."""
-    return max(ALONE + AMONG * float(np.log(groups)) - COMPANY * float(np.log(faces / groups)), LEAST)
-
-
-def _agglomerate(groups: _Groups, labels: Labels, never: Pairs, strangers: Strangers) -> Labels:
+def _agglomerate(
+    groups: _Groups, labels: Labels, never: Pairs, strangers: Strangers, demand: Demand
+) -> Labels:
     # best: the group that each would rather join, or -1 where it must be looked for
     best = np.full(len(groups), -1, dtype=np.int64)
     score = np.full(len(groups), _NEVER, dtype=np.float32)
     while True:
         _find_best(groups, best, score, _lift(never, labels), strangers)
         each = np.arange(len(groups))
-        enough = max(needed(len(groups), len(labels)), SURE * float(score.max()))
+        enough = max(demand.of(len(groups), len(labels)), SURE * float(score.max()))
         mutual = (best[best] == each) & (each < best) & (score >= enough)
         if not mutual.any():
             return labels
@@ -162,21 +178,21 @@ def _gains(a: _Groups, b: _Groups, strangers: Strangers) -> NDArray[np.floating]
 
 
 def _return_to_looks(
-    faces: _Groups, labels: Labels, people: Labels, never: Pairs, strangers: Strangers
+    faces: _Groups, labels: Labels, people: Labels, never: Pairs, strangers: Strangers, demand: Demand
 ) -> Labels:
     """Give groups of nobody known to somebody known one of whose looks they share, surest first.
 
     People whom a user merged may look two ways (a beard, ten years), and a group that is like one of the two
     is unlike both taken together.
     """
-    looks, owners = _looks(faces, labels, people, strangers)
+    looks, owners = _looks(faces, labels, people, strangers, demand)
     strange = np.setdiff1d(labels, labels[people >= 0])
     if not len(owners) or not len(strange):
         return labels
     place = np.searchsorted(strange, labels)
     mine = np.flatnonzero(np.isin(labels, strange))
     gains = _gains(faces.part(mine).joined(place[mine]), looks, strangers)
-    enough = needed(int(labels.max()) + 1, len(labels))
+    enough = demand.of(int(labels.max()) + 1, len(labels))
     labels = labels.copy()
     for row, column in np.argwhere(gains >= enough)[np.argsort(-gains[gains >= enough], kind="stable")]:
         group, owner = strange[row], owners[column]
@@ -187,7 +203,9 @@ def _return_to_looks(
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def _looks(faces: _Groups, labels: Labels, people: Labels, strangers: Strangers) -> tuple[_Groups, Labels]:
+def _looks(
+    faces: _Groups, labels: Labels, people: Labels, strangers: Strangers, demand: Demand
+) -> tuple[_Groups, Labels]:
     """The groups that the faces of each known person fall into, where there are several, and whose."""
     nobody = np.empty((0, 2), dtype=np.int64)
     parts: list[_Groups] = []
@@ -196,7 +214,7 @@ def _looks(faces: _Groups, labels: Labels, people: Labels, strangers: Strangers)
         mine = faces.part(np.flatnonzero(people == person))
         if len(mine) < 2:
             continue
-        own = _agglomerate(mine, np.arange(len(mine)), nobody, strangers)
+        own = _agglomerate(mine, np.arange(len(mine)), nobody, strangers, demand)
         if own.max() > 0:
             parts.append(mine.joined(own))
             owners += [int(labels[np.flatnonzero(people == person)[0]])] * (int(own.max()) + 1)

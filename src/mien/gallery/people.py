@@ -264,7 +264,8 @@ class People:
             for row in rows:
                 self.vault.open_person(row)
                 faces += len(self.open_faces(row))
-            people, after = people + len(rows), rows[-1].id
+            people += sum(row.merged is None for row in rows)
+            after = rows[-1].id
         return {"people": people, "faces": faces, "audit_entries": entries}
 
     # --- for the rest of the room ------------------------------------------------------------------------

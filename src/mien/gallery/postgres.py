@@ -35,11 +35,12 @@ class PostgresRecords(SqlRecords):
     """`mien.gallery.rows.Records` on a server; one connection, safe for several threads.
 
     uri: what libpq takes; ``?options=-csearch_path%3Dname`` chooses a schema.
+    create: make the tables where there are none; else that is a `StoreError`.
     """
 
     serves = True
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, create: bool = True) -> None:
         try:
             import psycopg
         except ImportError as error:
@@ -50,24 +51,31 @@ class PostgresRecords(SqlRecords):
         with self._named_errors():
             self._db = psycopg.connect(uri, autocommit=True)
         try:
-            self._configure()
+            self._configure(create)
         except BaseException:
             self._db.close()
             raise
 
-    def _configure(self) -> None:
+    def _configure(self, create: bool) -> None:
         with self._named_errors():
             # An acknowledged enrolment is on disk, whatever the server's default says.
             self._db.execute("SET synchronous_commit = on")
             self._db.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
             self._db.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
             try:
-                self._migrate()
+                self._migrate(create)
             finally:
                 self._db.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
-    def _migrate(self) -> None:
-        self._db.execute("CREATE TABLE IF NOT EXISTS mien_schema (step BIGINT NOT NULL)")
+    def _migrate(self, create: bool) -> None:
+        if self._db.execute("SELECT current_schema()").fetchall()[0][0] is None:
+            raise StoreError("the URI names a schema that is not there: make it with CREATE SCHEMA")
+        if not self.has("mien_schema"):
+            if not create:
+                raise StoreError(
+                    "there is no gallery in this database: enrol somebody, or name another schema"
+                )
+            self._db.execute("CREATE TABLE IF NOT EXISTS mien_schema (step BIGINT NOT NULL)")
         rows = self._db.execute("SELECT max(step) FROM mien_schema").fetchall()
         version = int(rows[0][0] or 0)
         if version > len(STEPS):
@@ -92,6 +100,11 @@ class PostgresRecords(SqlRecords):
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._thread, self._named_errors(), self._db.cursor() as cursor:
             cursor.executemany(_placeholders(sql), [tuple(row) for row in rows])
+
+    def has(self, table: str) -> bool:
+        """Whether this gallery's own schema has the table; a later one of the search path is another's."""
+        found = self.run("SELECT to_regclass(quote_ident(current_schema()) || '.' || ?)", (table,))
+        return found != [(None,)]
 
     def server_index(self, model: str, dimension: int) -> Index | None:
         """The table of protected templates of one network."""
@@ -127,6 +140,7 @@ class PostgresRecords(SqlRecords):
         except errors.DiskFull as error:
             raise StoreError("the server's disk is full and nothing was stored: make room") from error
         except self._psycopg.Error as error:
+            # libpq's message quotes the host, never the password.
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise StoreError(f"PostgreSQL refused ({first}): check the server and the URI") from error
 
@@ -139,7 +153,7 @@ class PgVectorIndex:
     def __init__(self, records: PostgresRecords, model: str, dimension: int) -> None:
         self._records, self.dimension = records, dimension
         self._table = f"templates_{''.join(c if c.isalnum() else '_' for c in model.lower())}_{dimension}"
-        if records.run("SELECT to_regclass(?)", (self._table,)) == [(None,)]:
+        if not records.has(self._table):
             records.run("CREATE EXTENSION IF NOT EXISTS vector")
             records.run(
                 f"CREATE TABLE IF NOT EXISTS {self._table} "

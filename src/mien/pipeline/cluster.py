@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mien.core.answers import Grouped
+from mien.core.errors import InputError
 from mien.core.people import Enrolment, Sample
 from mien.core.report import PhotoReport
 from mien.embedding.calibration import Calibration
@@ -165,11 +166,21 @@ def _stored(people: People, model: str) -> tuple[list[_Stored], dict[int, str | 
     return faces, names
 
 
+def make_out(folder: Path) -> None:
+    """Make the folder that groups go to.  raises: InputError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be used ({error.strerror}): choose another --out") from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} cannot be written: choose another --out")
+
+
 def write_groups(folder: Path, groups: Sequence[Grouped]) -> Iterator[Path]:
     """One sub-folder a person with links to (or copies of) their photos, and groups.jsonl."""
     import shutil
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_out(folder)
     with (folder / "groups.jsonl").open("w", encoding="utf-8") as lines:
         for face in groups:
             lines.write(json.dumps(face.to_dict(), ensure_ascii=False) + "\n")

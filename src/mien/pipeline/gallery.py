@@ -25,6 +25,7 @@ class Gallery:
 
     uri: a folder, ``postgresql://…`` or ``milvus://…``; None is ``MIEN_GALLERY`` or a folder of this user.
     protection: how templates of a new gallery are kept: "rotation", "biohash" or "plain" (docs/gallery.md).
+    create: make a gallery where there is none; else that is a `StoreError`.
     Use it in a ``with`` block, or call `close`, so that the search index is saved.
     """
 
@@ -37,10 +38,11 @@ class Gallery:
         models: str | None = None,
         allow_noncommercial: bool = False,
         analyzer: Analyzer | None = None,
+        create: bool = True,
     ) -> None:
         self._analyzer = analyzer
         self._settings = (profile, models, allow_noncommercial)
-        self.people: People = open_people(gallery_uri(uri), protection=protection)
+        self.people: People = open_people(gallery_uri(uri), create=create, protection=protection)
 
     def __enter__(self) -> Self:
         return self

@@ -113,7 +113,10 @@ def _matches(people: People, face: FaceReport, top: int, among: Collection[int] 
 
 
 def _candidate(match: Match, calibration: Calibration, size: int) -> Candidate:
-    fmr = calibration.fmr(match.similarity, extrapolate=True).rate
+    strangers = calibration.fmr(match.similarity, extrapolate=True)
+    fmr = strangers.rate
     prior = 0.5 / max(size, 1)
     probability = calibration.probability(match.similarity, prior)
-    return Candidate(match.person, match.name, match.similarity, fmr, fmr * size, probability)
+    return Candidate(
+        match.person, match.name, match.similarity, fmr, fmr * size, probability, strangers.supported
+    )

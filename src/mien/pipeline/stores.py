@@ -45,6 +45,8 @@ def open_people(
     """
     records, folder = open_records(uri, create)
     try:
+        if not create and records.get_meta("gallery") is None:
+            raise _nothing_in(uri)
         sealer = found(
             records,
             lambda id, new: Keyring(master_key(id, create=True) if new else _key(records, id)),
@@ -131,17 +133,22 @@ def open_records(uri: str, create: bool) -> tuple[Records, Path | None]:
     if not colon:
         folder = Path(uri).expanduser()
         if not create and not (folder / DATABASE).exists():
-            raise StoreError(f"there is no gallery in {folder}: enrol somebody, or name another")
+            raise _nothing_in(str(folder))
         return SqliteRecords(folder), folder
     if scheme in ("postgresql", "postgres"):
         from mien.gallery.postgres import PostgresRecords
 
-        return PostgresRecords(uri), None
+        return PostgresRecords(uri, create), None
     if scheme in ("milvus", "milvus+https"):
         from mien.gallery.milvus import open_milvus
 
         return open_milvus(uri, create), None
     raise InputError(f"no store is called {scheme}://: use a folder, postgresql:// or milvus://")
+
+
+def _nothing_in(place: str) -> StoreError:
+    at = place.rpartition("@")[2]  # no password in a message
+    return StoreError(f"there is no gallery in {at}: enrol somebody, or name another")
 
 
 def _user() -> str:
