@@ -63,6 +63,18 @@ def test_a_glb_and_its_page_with_every_promised_key(
     assert "astronaut.png" in (tmp_path / "head.html").read_text(encoding="utf-8")
 
 
+def test_brightness_corrects_the_shape_when_asked(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(photos / "astronaut.png"), "-o", str(tmp_path / "head.glb"), "--no-texture"]
+    plain, refined = (command(capsys, *words, *more)[1] for more in ([], ["--refine", "photometric"]))
+    assert plain["identity"] != refined["identity"]
+    assert max(abs(z) for z in refined["identity"]) < 3.5
+    code, answer = command(capsys, *words, "--refine", "magic")
+    assert code == 2
+    assert "photometric" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize("kind", [".obj", ".ply"])
 def test_the_coarsest_head_without_expression_or_skin(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str

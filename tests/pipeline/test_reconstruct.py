@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ import mien
 from mien.core.errors import InputError
 from mien.core.mesh import Camera, Coefficients, Placement
 from mien.core.types import HeadPose, Image, Landmarks
+from mien.face3d.export.read import read_mesh
 from mien.face3d.model.arkit import ARKIT
-from mien.face3d.model.basis import HeadModel, load_head_model
+from mien.face3d.model.basis import Embedding, HeadModel, load_head_model
 from mien.face3d.model.shape import eye_centres_of, vertices_of
 from mien.face3d.render.shade import render_clay
 from mien.geometry.projection import place, project
@@ -22,6 +25,7 @@ from mien.geometry.rotation import HEAD_TO_CAMERA, rotation_from_pose
 from mien.geometry.triangles import interpolate
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.reconstruct import Reconstruction, head_from_landmarks, reconstruct
+from mien.training.headmodel.population import cylinder
 
 CAMERA = Camera(900.0, 900.0, 191.5, 191.5)
 SIDE = 384
@@ -165,6 +169,55 @@ def test_neutral_removes_the_expression_and_keeps_the_person(head: Reconstructio
     neutral = head.rigged(neutral=True)
     assert np.abs(neutral.weights).max() == 0
     np.testing.assert_allclose(neutral.body.vertices, head.rigged().body.vertices, atol=1e-5)
+
+
+def bare(model: HeadModel) -> HeadModel:
+    """The model as a user might have it: skin only, unfolded around a cylinder, no movements, no eyeballs."""
+    triangles = model.levels[0][0]
+    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    uv, uv_triangles = cylinder(model.mean.astype(float), triangles)
+    return replace(
+        model,
+        levels=((triangles, uv_triangles),),
+        level_sizes=(len(model.mean),),
+        uv=uv.astype(np.float32),
+        region=np.zeros_like(model.region),
+        expression=np.zeros_like(model.expression),
+    )
+
+
+def test_a_model_of_ones_own_gives_its_mesh_and_the_photos_skin(tmp_path: Path) -> None:
+    own = load_head_model()
+    picture, landmarks = seen(own)
+    found = head_from_landmarks(picture, landmarks, CAMERA, "clay.png", texture_size=128, model=bare(own))
+    assert found.texture is not None
+    assert found.to_dict()["blendshapes"] == 0
+    assert any("head model of your own" in note for note in found.fit.notes)
+    rigged = found.rigged()
+    assert rigged.eyes == ()
+    assert rigged.names == ()
+    for name in ("head.glb", "head.obj", "head.ply", "head.html"):
+        found.save(tmp_path / name)
+    mesh = read_mesh(tmp_path / "head.glb")
+    assert len(mesh.triangles) == len(bare(own).levels[0][0])
+    as_before = head_from_landmarks(picture, landmarks, CAMERA, texture_size=0)
+    gap = np.linalg.norm(found.mesh.vertices - as_before.mesh.vertices, axis=1)
+    assert np.median(gap[own.rows("face")]) < 2
+    with pytest.raises(InputError, match="level of detail"):
+        found.save(tmp_path / "coarse.glb", level=1)
+
+
+def test_a_model_without_landmarks_says_how_to_get_them() -> None:
+    own = load_head_model()
+    picture, landmarks = seen(own)
+    none = Embedding(np.zeros((0, 3), np.int64), np.zeros((0, 3)), np.zeros(0))
+    with pytest.raises(InputError, match="--no-landmarks"):
+        head_from_landmarks(picture, landmarks, CAMERA, texture_size=0, model=replace(own, mesh468=none))
+
+
+def test_an_unknown_refinement_names_those_there_are() -> None:
+    with pytest.raises(InputError, match="photometric"):
+        reconstruct(cast(Analyzer, None), "photo.jpg", refine="wishful")
 
 
 @pytest.mark.weights

@@ -43,6 +43,14 @@ def reconstruct(
     focal: Annotated[
         float | None, typer.Option("--focal", help="35-mm equivalent focal length, if the file does not say.")
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option("--refine", help="photometric: let the photo's brightness correct the shape."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Another head model than mien's own, from mien train head-model."),
+    ] = None,
     profile: options.Profile = "balanced",
     models: options.Models = None,
     allow_noncommercial: options.NonCommercial = False,
@@ -51,12 +59,16 @@ def reconstruct(
 ) -> int:
     """Make an animatable 3D head in millimetres from a photo: GLB, OBJ, PLY or a viewer page."""
     from mien.cli.session import open_analyzer
+    from mien.face3d.model.basis import read_head_model
     from mien.pipeline.config import configure
     from mien.pipeline.reconstruct import FORMATS
     from mien.pipeline.reconstruct import reconstruct as build
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
     targets = _targets(paths, out, FORMATS, config.formats)
+    other = None if model is None else read_head_model(model)
+    choices: dict[str, Any] = {"which": which, "ipd": ipd, "focal_35mm": focal, "texture": texture}
+    choices |= {"refine": refine, "model": other}
     analyzer = open_analyzer(config, streams=1)
     rows: list[dict[str, Any]] = []
     with progress(as_json or len(targets) == 1) as bar:
@@ -64,7 +76,7 @@ def reconstruct(
         for path, target in targets:
             started = time.perf_counter()
             try:
-                head = build(analyzer, path, which=which, ipd=ipd, focal_35mm=focal, texture=texture)
+                head = build(analyzer, path, **choices)
                 written = head.save(target, neutral=neutral, camera_space=camera_space, level=lod)
                 if html and target.suffix.lower() != ".html":
                     written = (*written, *head.save(target.with_suffix(".html"), neutral=neutral, level=lod))
@@ -124,7 +136,8 @@ def _tell(answer: dict[str, Any]) -> None:
     pose = answer["pose"]
     say(f"{answer['source']} → {', '.join(answer['files'])}")
     size = answer["size"]["source"]
-    say(f"  head         {answer['vertices']:,} vertices, 52 blendshapes, size from {size}")
+    moves = f"{answer['blendshapes']} blendshapes"
+    say(f"  head         {answer['vertices']:,} vertices, {moves}, size from {size}")
     turned = ", ".join(f"{name} {degrees(pose[name]):+.0f}°" for name in ("yaw", "pitch", "roll"))
     say(f"  pose         {turned}")
     moved = sorted(((w, n) for n, w in answer["expression"].items() if w >= 0.15), reverse=True)[:6]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from mien.core.report import FaceReport, PhotoReport, Verification
+from mien.face3d.model.basis import HeadModel, read_head_model
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.config import DEFAULT_FMR, DEFAULT_PROFILE, configure
 from mien.pipeline.reconstruct import Reconstruction
@@ -69,10 +71,25 @@ def reconstruct(
     ipd: float | None = None,
     focal_35mm: float | None = None,
     texture: bool = True,
+    refine: str | None = None,
+    model: HeadModel | str | Path | None = None,
     profile: str = DEFAULT_PROFILE,
     models: str | None = None,
     allow_noncommercial: bool = False,
 ) -> Reconstruction:
-    """Make a 3D head from a photo; see `mien.pipeline.reconstruct.reconstruct`."""
+    """Make a 3D head from a photo; see `mien.pipeline.reconstruct.reconstruct`.
+
+    model: a head model, or the file that `mien train head-model` wrote.
+    """
     analyzer = shared_analyzer(profile, models, allow_noncommercial)
-    return reconstruct_with(analyzer, source, which=which, ipd=ipd, focal_35mm=focal_35mm, texture=texture)
+    other = read_head_model(Path(model)) if isinstance(model, str | Path) else model
+    return reconstruct_with(
+        analyzer,
+        source,
+        which=which,
+        ipd=ipd,
+        focal_35mm=focal_35mm,
+        texture=texture,
+        refine=refine,
+        model=other,
+    )

@@ -16,12 +16,14 @@ from mien.core.types import HeadPose, Image, Landmarks, LocatedFace
 from mien.detection.select import select
 from mien.face3d.fit.eyes import gaze_from_irises, scale_from_irises
 from mien.face3d.fit.head import FitSettings, HeadFit, fit_landmarks
+from mien.face3d.fit.photometric import PhotometricSettings
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.model.shape import eye_centres_of, vertices_of
 from mien.face3d.render.rasterize import rasterize
 from mien.face3d.render.shade import depth_map, normal_map, render_clay, render_textured
 from mien.face3d.render.visibility import facing_cosine, visible
-from mien.face3d.rig.head import RiggedHead, moved_mesh, rig
+from mien.face3d.rig.head import RiggedHead, moved_mesh, moving_names, rig
+from mien.face3d.texture.plain import plain_texture
 from mien.face3d.texture.skin import skin_texture
 from mien.geometry.projection import (
     camera_from_equivalent_focal_length,
@@ -37,6 +39,9 @@ from mien.pipeline.analyze import Analyzer, source_name
 UNKNOWN_VIEW = float(np.radians(35.0))
 """Diagonal field of view where nothing is known: between a phone's 75 and a portrait lens's 28 degrees."""
 FORMATS = (".glb", ".obj", ".ply", ".html")
+REFINEMENTS = ("photometric",)
+EYEBALLS = ("eye_left", "eye_right")
+FOREIGN = "a head model of your own: its skin is the photo where it was seen, mirrored and spread elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ class Reconstruction:
             "source": self.source,
             "vertices": len(self.model.mean),
             "triangles": len(self.model.levels[0][0]),
+            "blendshapes": len(moving_names(self.model)),
             "identity": [round(float(z), 4) for z in self.fit.coefficients.identity],
             "identity_sd": [round(float(z), 4) for z in self.fit.identity_sd],
             "expression": {name: round(w, 4) for name, w in self.expression.items()},
@@ -206,14 +212,19 @@ def reconstruct(
     texture: bool = True,
     texture_size: int = 1024,
     settings: FitSettings | None = None,
+    refine: str | None = None,
+    model: HeadModel | None = None,
 ) -> Reconstruction:
     """Reconstruct the head in a photo.
 
     which: the face that is meant where there are several: "largest", "center" or its number.
     ipd: distance between the pupils in mm, where it is known.
     focal_35mm: 35-mm equivalent focal length, where the file does not say.
+    refine: "photometric" lets the photo's brightness correct the shape; slower, better or worse by the light.
+    model: another head model than mien's own (`mien train head-model`), on whose mesh the head then is.
     raises: `NoFaceFound`, `AmbiguousFace`, `ImageError`, `ModelError`.
     """
+    settings = _refined(settings, refine)
     once = source == "-" if isinstance(source, str) else hasattr(source, "read")
     held = read_once(source) if once else source  # a stream can be read only once, pixels and tags need two
     picture = analyzer.open(held)
@@ -223,8 +234,23 @@ def reconstruct(
     focal = focal_35mm if focal_35mm is not None else equivalent_focal_length(held)
     camera = photo_camera(picture, focal)
     return head_from_landmarks(
-        picture.image, landmarks, camera, source_name(source), ipd, texture_size if texture else 0, settings
+        picture.image,
+        landmarks,
+        camera,
+        source_name(source),
+        ipd,
+        texture_size if texture else 0,
+        settings,
+        model,
     )
+
+
+def _refined(settings: FitSettings | None, refine: str | None) -> FitSettings | None:
+    if refine is None:
+        return settings
+    if refine not in REFINEMENTS:
+        raise InputError(f"a head is not refined by {refine!r}; use {', '.join(REFINEMENTS)} or leave it out")
+    return replace(settings or FitSettings(), photometric=PhotometricSettings())
 
 
 def photo_camera(picture: Decoded, focal_35mm: float | None) -> Camera:
@@ -243,9 +269,11 @@ def head_from_landmarks(
     ipd: float | None = None,
     texture_size: int = 1024,
     settings: FitSettings | None = None,
+    model: HeadModel | None = None,
 ) -> Reconstruction:
     """The geometry path and, with a ``texture_size`` above 0, the skin."""
-    model = load_head_model()
+    own = load_head_model()
+    model = own if model is None else model
     started = time.perf_counter()
     fit = fit_landmarks(model, landmarks.points, camera, settings, picture=image.pixels)
     fit = replace(fit, coefficients=_with_gaze(model, fit, landmarks))
@@ -253,25 +281,34 @@ def head_from_landmarks(
     fit = replace(fit, notes=(*fit.notes, *note))
     fitted = time.perf_counter()
     skin = None
-    if texture_size:
+    if texture_size and model is own:
+        skin = _skin(model, fit, image, landmarks, texture_size)
+    elif texture_size:
+        offsets = np.asarray(landmarks.points[:, :2]) - fit.landmarks
         vertices = vertices_of(model, fit.coefficients)
-        skin = skin_texture(
-            model,
-            vertices,
-            fit.placement,
-            camera,
-            image.pixels,
-            landmarks.irises,
-            texture_size,
-            np.asarray(landmarks.points[:, :2]) - fit.landmarks,
-            np.asarray(landmarks.points[:, :2]),
-        )
+        skin = plain_texture(model, vertices, fit.placement, camera, image.pixels, texture_size, offsets)
+        fit = replace(fit, notes=(*fit.notes, FOREIGN))
     seconds = {"geometry": fitted - started, "texture": time.perf_counter() - fitted}
     return Reconstruction(model, fit, image, landmarks, size, skin, seconds, source)
 
 
+def _skin(model: HeadModel, fit: HeadFit, image: Image, landmarks: Landmarks, size: int) -> TextureMap:
+    points = np.asarray(landmarks.points[:, :2])
+    return skin_texture(
+        model,
+        vertices_of(model, fit.coefficients),
+        fit.placement,
+        fit.camera,
+        image.pixels,
+        landmarks.irises,
+        size,
+        points - fit.landmarks,
+        points,
+    )
+
+
 def _with_gaze(model: HeadModel, fit: HeadFit, landmarks: Landmarks) -> Coefficients:
-    if landmarks.irises is None:
+    if landmarks.irises is None or not all(len(model.rows(name)) for name in EYEBALLS):
         return fit.coefficients
     centres = eye_centres_of(model, fit.coefficients.identity)
     gaze = gaze_from_irises(centres, _eye_radii(model), landmarks.irises, fit.placement, fit.camera)
@@ -281,7 +318,7 @@ def _with_gaze(model: HeadModel, fit: HeadFit, landmarks: Landmarks) -> Coeffici
 def _eye_radii(model: HeadModel) -> NDArray[np.float64]:
     gaps = [
         np.median(np.linalg.norm(model.mean[model.rows(name)] - centre, axis=1))
-        for name, centre in zip(("eye_left", "eye_right"), model.eye_centres, strict=True)
+        for name, centre in zip(EYEBALLS, model.eye_centres, strict=True)
     ]
     return np.array(gaps, np.float64)
 
@@ -303,7 +340,7 @@ def _head_size(
 
 def _resized(head: RiggedHead, factor: float) -> RiggedHead:
     body = replace(head.body, vertices=head.body.vertices * factor)
-    left, right = (
+    eyes = tuple(
         replace(eye, vertices=eye.vertices * factor, centre=eye.centre * factor) for eye in head.eyes
     )
-    return replace(head, body=body, moves=head.moves * np.float32(factor), eyes=(left, right))
+    return replace(head, body=body, moves=head.moves * np.float32(factor), eyes=eyes)

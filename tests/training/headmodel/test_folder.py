@@ -20,7 +20,7 @@ from mien.face3d.model.shape import vertices_of
 from mien.geometry.rotation import rotation_from_vector
 from mien.pipeline.analyze import Analyzer
 from mien.training.headmodel.folder import read_expressions, read_heads, read_indices
-from mien.training.headmodel.population import onto_mean
+from mien.training.headmodel.population import cylinder, onto_mean
 
 SIDE = 9
 SIGMA = np.array([60.0, 30.0, 15.0])
@@ -222,3 +222,15 @@ def test_a_model_of_heads_knows_its_landmarks(analyzer: Analyzer, tmp_path: Path
     gap = np.linalg.norm(learned.mean[learned.points68[36:48]] - ours, axis=1)
     assert np.median(gap) < 6
     assert learned.mesh468.corners.shape == (468, 3)
+
+
+def test_a_cylinder_is_cut_where_triangles_would_wrap_around_it() -> None:
+    model = load_head_model()
+    triangles = model.levels[2][0]
+    triangles = triangles[np.isin(model.region[triangles], model.region_names.index("face")).all(axis=1)]
+    uv, corners = cylinder(model.mean.astype(float), triangles)
+    assert np.ptp(uv[corners][..., 0], axis=1).max() < 0.5
+    assert uv.min() >= 0
+    assert uv.max() <= 1
+    kept = corners < len(model.mean)
+    np.testing.assert_array_equal(corners[kept], triangles[kept])

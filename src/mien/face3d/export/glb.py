@@ -78,7 +78,8 @@ def glb_bytes(head: RiggedHead, placement: Placement | None = None) -> bytes:
     """The file as bytes."""
     buffer = _Buffer()
     meshes: list[dict[str, Any]] = [_skin(buffer, head)]
-    nodes: list[dict[str, Any]] = [{"name": "head", "children": [1, 2, 3]}, {"name": "skin", "mesh": 0}]
+    children = list(range(1, 2 + len(head.eyes)))
+    nodes: list[dict[str, Any]] = [{"name": "head", "children": children}, {"name": "skin", "mesh": 0}]
     for eye in head.eyes:
         nodes.append(_eye_node(eye, len(meshes)))
         meshes.append({"name": eye.name, "primitives": [_primitive(buffer, _mesh_of(eye))]})
@@ -102,6 +103,8 @@ def glb_bytes(head: RiggedHead, placement: Placement | None = None) -> bytes:
 
 def _skin(buffer: _Buffer, head: RiggedHead) -> dict[str, Any]:
     primitive = _primitive(buffer, head.body)
+    if not len(head.moves):  # glTF knows no empty list of targets
+        return {"name": "skin", "primitives": [primitive]}
     primitive["targets"] = [{"POSITION": buffer.floats(move, bounds=True)} for move in head.moves]
     return {
         "name": "skin",

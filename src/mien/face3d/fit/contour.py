@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.mesh import Camera
-from mien.face3d.fit.evidence import LinearPoints, surface_points
+from mien.face3d.fit.evidence import LinearPoints, mesh468_points, surface_points
 from mien.face3d.fit.solve import State
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import rasterize
@@ -33,8 +33,10 @@ Ints = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 LEVEL = 1  # level of detail: rims lie between vertices, and half the triangles take half the time
-LOWEST, HIGHEST, FOREMOST = -90.0, 75.0, 20.0
-"""mm of the mean head: from the chin to the brows' end and before the ears; above it hair hides the skin."""
+CHIN, FOREHEAD, CHEEK = 152, 10, 234
+"""Landmarks that bound the skin of the face: from below the chin to under the hair, and before the ears."""
+BELOW, UNDER, BEFORE = 14.0, 11.0, -14.0
+"""mm: how far below the chin, under the forehead's end and before the cheek's that skin lies."""
 OPENING = 7.0  # mm around lids and lips, whose edges are not the head's
 CLEAR, BEHIND = 4.0, 25.0
 """mm: beside the rim nothing of the head stands, or only what is so far behind."""
@@ -49,6 +51,7 @@ class ContourSettings:
     """How the outline is followed; chosen on the development scans (docs/face3d.md).
 
     turned: radians of yaw from which the outline is followed; from the front it said nothing new.
+    furthest: radians of yaw up to which it makes a fit surer; what it is worth in profile no scan says.
     scatter: mm, error of one point of the outline if there were ``worth`` of them.
     worth: how many independent points an outline counts for; neighbours err together.
     reach: mm to either side in which the first round looks for the edge; each round looks less far.
@@ -57,6 +60,7 @@ class ContourSettings:
 
     rounds: int = 3
     turned: float = 0.15
+    furthest: float = 0.75
     scatter: float = 3.0
     worth: float = 60.0
     reach: float = 8.0
@@ -109,19 +113,28 @@ class Rim:
 @functools.lru_cache(maxsize=4)
 def outline_of(model: HeadModel, components: int) -> Outline:
     """What an outline of this head model is made of; computed once."""
-    triangles = model.levels[LEVEL][0]
+    triangles = model.levels[min(LEVEL, len(model.levels) - 1)][0]
     triangles = triangles[np.isin(model.region[triangles], model_skin(model)).all(axis=1)]
     vertices, compact = np.unique(triangles, return_inverse=True)
     compact = compact.reshape(triangles.shape)
     corners = np.repeat(vertices[:, None], 3, axis=1)
     points = surface_points(model, corners, np.tile([1.0, 0.0, 0.0], (len(vertices), 1)), components)
-    x, y, z = points.mean.T
-    holes = points.mean[np.unique(boundary_edges(compact))]
-    holes = holes[(holes[:, 2] > FOREMOST) & (holes[:, 1] > LOWEST)]
+    front = face_front(model, points.mean)
+    rim = np.unique(boundary_edges(compact))
+    holes = points.mean[rim[front[rim]]]
     open_ = np.linalg.norm(points.mean[:, None] - holes, axis=2).min(axis=1, initial=np.inf) < OPENING
-    allowed = (y > LOWEST) & (y < HIGHEST) & (z > FOREMOST) & ~open_
+    allowed = front & ~open_
     edges = unique_edges(compact)
-    return Outline(points, compact, edges[allowed[edges].all(axis=1)], x)
+    return Outline(points, compact, edges[allowed[edges].all(axis=1)], points.mean[:, 0])
+
+
+def face_front(model: HeadModel, places: Array) -> NDArray[np.bool_]:
+    """Which places (N, 3) on the mean head lie between chin and hair and before the ears."""
+    marks = mesh468_points(model, 1).mean
+    _, y, z = places.T
+    return np.asarray(
+        (y > marks[CHIN, 1] - BELOW) & (y < marks[FOREHEAD, 1] - UNDER) & (z > marks[CHEEK, 2] + BEFORE)
+    )
 
 
 def model_skin(model: HeadModel) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,16 @@ from mien.core.errors import InputError, ShapeError
 from mien.core.mesh import Camera, Coefficients, Placement
 from mien.face3d.fit.contour import ContourSettings, follow_outline, joined
 from mien.face3d.fit.evidence import OVAL, LinearPoints, mesh468_points
-from mien.face3d.fit.solve import Bounds, Pairs, Priors, Solution, State, solve
+from mien.face3d.fit.photometric import PhotometricSettings, refine
+from mien.face3d.fit.solve import (
+    Bounds,
+    Pairs,
+    Priors,
+    Solution,
+    State,
+    residuals_and_jacobian,
+    solve,
+)
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
 from mien.geometry.projection import place
@@ -39,6 +48,7 @@ class FitSettings:
 
     components: identity components that are solved for.
     contour: how the outline of a turned face is followed in the photo, or None.
+    photometric: how brightness corrects the shape, or None: on scans it did not help (docs/face3d.md).
     scatter: mm, typical distance between a landmark and its place on the model; much more than a single point
         errs, because neighbouring points err together.
     pixel: px, the landmark network's own grain.
@@ -61,6 +71,7 @@ class FitSettings:
     priors: Priors = field(default_factory=Priors)
     iterations: int = 14
     contour: ContourSettings | None = field(default_factory=ContourSettings)
+    photometric: PhotometricSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +112,11 @@ def fit_landmarks(
     picture: (H, W, 3), the photo; with it the outline of a turned face is followed as well.
     """
     settings = settings or FitSettings()
+    if len(model.mesh468.corners) != 468:
+        raise InputError(
+            "this head model knows no landmarks, so no photo fits it: train it again without --no-landmarks, "
+            "on heads that look along +z and whose mean shows a face"
+        )
     if points.shape not in ((468, 2), (468, 3)):
         raise ShapeError("points", "(468, 2) or (468, 3) of scheme mesh468", points.shape)
     if not np.isfinite(points).all():
@@ -124,6 +140,8 @@ def fit_landmarks(
         solution = _with_outline(
             model, basis, pixels, sigma, camera, bounds, settings, pairs, picture, solution
         )
+    if picture is not None and settings.photometric is not None:
+        solution = _with_brightness(model, basis, pixels, camera, bounds, settings, picture, solution)
     return _report(model, basis.identity, pixels, camera, solution, settings)
 
 
@@ -160,14 +178,38 @@ def _with_outline(
             contour.iterations,
             pairs=pairs,
         )
+    if abs(_yaw(solution.state.placement)) > contour.furthest:
+        alone = solve(
+            basis, pixels, sigma, camera, solution.state, bounds, settings.priors, iterations=0, pairs=pairs
+        )
+        solution = replace(solution, precision=alone.precision)
     return solution
+
+
+def _with_brightness(
+    model: HeadModel,
+    basis: LinearPoints,
+    pixels: Array,
+    camera: Camera,
+    bounds: Bounds,
+    settings: FitSettings,
+    picture: NDArray[np.uint8],
+    solution: Solution,
+) -> Solution:
+    photometric = settings.photometric or PhotometricSettings()
+    state, precision = refine(
+        model, solution.state, solution.precision, bounds, picture, camera, photometric, basis.identity
+    )
+    residuals, _ = residuals_and_jacobian(basis, pixels, camera, state)
+    return replace(solution, state=state, precision=precision, residuals=residuals)
 
 
 def _bounds(model: HeadModel, identity: int, expression: bool) -> Bounds:
     low = np.concatenate([np.full(identity, -3.5), np.zeros(len(model.names))])
     high = np.concatenate([np.full(identity, 3.5), np.full(len(model.names), 1.0 if expression else 0.0)])
     for number, name in enumerate(model.names):
-        if name in UNSEEN or name.startswith("eyeLook"):
+        unmoving = not model.expression[number].any()
+        if name in UNSEEN or name.startswith("eyeLook") or unmoving:
             high[identity + number] = 0.0
     tied = None
     if {"mouthClose", "jawOpen"} <= set(model.names):

@@ -151,7 +151,7 @@ def solve(
         done = step + 1
         precision, gradient = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
         move = bounded_step(precision, gradient, damping, state.coefficients, bounds)
-        trial = _moved(state, move, bounds)
+        trial = moved(state, move, bounds)
         trial_residuals, trial_jacobian = linearise(trial)
         trial_cost = _cost(trial_residuals, weights, prior, trial, priors.outlier)
         if not trial_cost < cost:  # also where a point fell behind the camera and the cost is NaN
@@ -214,7 +214,8 @@ def bounded_step(precision: Array, gradient: Array, damping: float, values: Arra
     return move
 
 
-def _moved(state: State, move: Array, bounds: Bounds) -> State:
+def moved(state: State, move: Array, bounds: Bounds) -> State:
+    """The state after a step (K + E + 6,), within the limits."""
     count = len(state.coefficients)
     turn = rotation_from_vector(move[count : count + 3])
     placement = Placement(

@@ -32,6 +32,25 @@ def harmonics(normals: Floats) -> NDArray[np.float64]:
     )
 
 
+def harmonics_slope(normals: Floats) -> NDArray[np.float64]:
+    """Derivative of `harmonics` by the normal, taken as three free numbers: (N, 9, 3)."""
+    x, y, z = np.asarray(normals, np.float64).T
+    none, one = np.zeros_like(x), np.ones_like(x)
+    a1, a2 = 2 * np.pi / 3, np.pi / 4
+    rows = [
+        (none, none, none),
+        (none, a1 * 0.488603 * one, none),
+        (none, none, a1 * 0.488603 * one),
+        (a1 * 0.488603 * one, none, none),
+        (a2 * 1.092548 * y, a2 * 1.092548 * x, none),
+        (none, a2 * 1.092548 * z, a2 * 1.092548 * y),
+        (none, none, a2 * 0.315392 * 6 * z),
+        (a2 * 1.092548 * z, none, a2 * 1.092548 * x),
+        (a2 * 0.546274 * 2 * x, -a2 * 0.546274 * 2 * y, none),
+    ]
+    return np.stack([np.stack(row, axis=1) for row in rows], axis=1)
+
+
 def fit_light(normals: Floats, colours: Floats, albedo: Floats, ridge: float = 1e-3) -> NDArray[np.float64]:
     """Find the light (9, C) that best explains colours (N, C) of a surface of known albedo (N, C)."""
     basis = harmonics(normals)

@@ -33,13 +33,13 @@ class Eyeball:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiggedHead:
-    """Skin, teeth and mouth as one mesh with movements, and two eyeballs beside it.
+    """Skin, teeth and mouth as one mesh with movements, and the eyeballs beside it.
 
     body: one texture coordinate per vertex; vertices on seams are doubled.
+    eyes: the person's left and right; none where the head model has no eyeballs.
     rows: (V,) the head model's vertex behind each vertex of the body.
-    moves: (52, V, 3) mm, full movement of each name.    weights: (52,) how far each is applied in ``body``
-    now;
-        ``body`` itself is at rest (all weights 0).
+    moves: (M, V, 3) mm, full movement of each name: all 52 with mien's own model.
+    weights: (M,) how far each is applied now; ``body`` itself is at rest (all weights 0).
     """
 
     body: Mesh
@@ -47,7 +47,7 @@ class RiggedHead:
     names: tuple[str, ...]
     moves: NDArray[np.float32]
     weights: Array
-    eyes: tuple[Eyeball, Eyeball]
+    eyes: tuple[Eyeball, ...]
     texture: TextureMap | None
 
     def posed(self) -> Mesh:
@@ -83,12 +83,20 @@ def rig(
     body = Mesh(vertices[rows], faces, model.uv[unique[:, 1]], faces)
     gaze = coefficients.gaze if coefficients.gaze is not None else gaze_of(model, coefficients.expression)
     centres = eye_centres_of(model, coefficients.identity)
-    left, right = (
+    eyes = tuple(
         _eyeball(model, name, vertices, centres[i], eye_rotation(gaze[i]), triangles, uv_triangles)
         for i, name in enumerate(("eye_left", "eye_right"))
+        if len(model.rows(name))
     )
-    moves, weights = model.expression[:, rows], np.asarray(coefficients.expression, np.float64)
-    return RiggedHead(body, rows, model.names, moves, weights, (left, right), texture)
+    moving = moving_names(model)  # a model may know some of the 52 only
+    weights = np.asarray(coefficients.expression, np.float64)[moving]
+    names = tuple(model.names[number] for number in moving)
+    return RiggedHead(body, rows, names, model.expression[moving][:, rows], weights, eyes, texture)
+
+
+def moving_names(model: HeadModel) -> NDArray[np.int64]:
+    """Numbers of the expressions that move something in this head model."""
+    return np.flatnonzero(np.abs(model.expression).max(axis=(1, 2)) > 0)
 
 
 def _eyeball(

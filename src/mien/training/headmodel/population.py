@@ -138,7 +138,7 @@ def _surface(
 ) -> dict[str, NDArray[Any]]:
     uv, uv_triangles = shapes.uv, shapes.uv_triangles
     if uv is None or uv_triangles is None:
-        uv, uv_triangles = _cylinder(mean), shapes.triangles
+        uv, uv_triangles = cylinder(mean, shapes.triangles)
     region = np.zeros(len(mean), np.uint8)
     for name, rows in indices.regions.items():
         region[rows] = REGIONS.index(name)
@@ -154,12 +154,22 @@ def _surface(
     }
 
 
-def _cylinder(mean: Floats) -> Floats:
-    """Texture coordinates around the vertical axis, (V, 2), where the shapes bring none."""
+def cylinder(mean: Floats, triangles: NDArray[np.integer]) -> tuple[Floats, NDArray[np.int64]]:
+    """Texture coordinates around the vertical axis, where the shapes bring none: (U, 2) and (T, 3).
+
+    Cut at the back of the head: triangles that cross the cut have second places at its other side.
+    """
     centred = mean - (mean.min(axis=0) + mean.max(axis=0)) / 2
     turn = np.arctan2(centred[:, 0], centred[:, 2]) / (2 * np.pi) + 0.5
     height = (mean[:, 1].max() - mean[:, 1]) / max(float(np.ptp(mean[:, 1])), 1e-9)
-    return np.stack([turn, height], axis=1)
+    crossing = np.ptp(turn[triangles], axis=1) > 0.5
+    corners = np.asarray(triangles, np.int64).copy()
+    again = np.unique(corners[crossing][turn[corners[crossing]] < 0.5])
+    second = np.arange(len(mean))
+    second[again] = len(mean) + np.arange(len(again))
+    corners[crossing] = second[corners[crossing]]
+    beyond = np.minimum(turn[again] + 1, 1)  # the square ends there: a sliver of the back is stretched
+    return np.stack([np.append(turn, beyond), np.append(height, height[again])], axis=1), corners
 
 
 def _landmarks(
