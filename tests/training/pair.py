@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,7 +22,12 @@ def main(out: Path) -> None:
     with joined_processes("cpu") as processes:
         for kind in ("ddp", "fsdp"):
             recipe = tiny_recipe(*PLAIN, "run.batch=4", f"run.parallel={kind}")
-            Training(recipe, tiny_job(recipe), out / kind, processes).run()
+            training = Training(recipe, tiny_job(recipe), out / kind, processes)
+            training.run()
+            if processes.first or kind == "fsdp":
+                findings, _ = training.judge()
+                text = json.dumps(dict(findings.metrics))
+                (out / f"{kind}-{processes.rank}.json").write_text(text, encoding="utf-8")
         # Once more, from the checkpoint after the first epoch.
         recipe = tiny_recipe(*PLAIN, "run.batch=4", "run.parallel=fsdp", "run.keep=9")
         Training(recipe, tiny_job(recipe), out / "first", processes).run()

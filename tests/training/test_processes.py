@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from tests.training.pair import PLAIN
 from torch import Tensor
 
 from mien.core.errors import InputError
-from mien.training.checkpoint import load_checkpoint, numbered_checkpoints
+from mien.training.checkpoint import BEST, FOLDER, load_checkpoint, numbered_checkpoints
 from mien.training.loop import Training
 from mien.training.processes import Processes, find_device
 
@@ -51,6 +52,19 @@ def test_two_processes_are_one_with_twice_the_batch(kind: str, pair: Path, tmp_p
     assert set(learned) == {name for name in together if not name.startswith("optimiser.")}
     for name in learned:
         torch.testing.assert_close(together[name], alone[name], rtol=1e-3, atol=1e-4)
+
+
+def test_the_best_weights_are_measured_at_the_end_sharded_or_not(pair: Path) -> None:
+    for kind in ("ddp", "fsdp"):
+        recipe = tiny_recipe(*PLAIN)
+        job = tiny_job(recipe)
+        best = load_checkpoint(pair / kind / FOLDER / BEST)
+        job.net.load_state_dict(best.net())
+        job.criterion.load_state_dict(best.part("criterion"))
+        wanted = dict(job.validate(job.net.eval(), torch.device("cpu")).metrics)
+        for rank in range(2 if kind == "fsdp" else 1):
+            told = json.loads((pair / f"{kind}-{rank}.json").read_text(encoding="utf-8"))
+            assert told == pytest.approx(wanted)
 
 
 def test_sharded_weights_go_on_from_a_checkpoint_with_the_same_bits(pair: Path) -> None:

@@ -221,11 +221,17 @@ class Training:
         return findings
 
     def judge(self) -> tuple[Findings, Findings | None]:
-        """Measure the best weights: on the validation part, then, with its thresholds, on the test part."""
+        """Measure the best weights: on the validation part, then, with its thresholds, on the test part.
+
+        Where the net is sharded every process must ask; all of them are given the same figures.
+        """
         best = self.out / FOLDER / BEST
         net = self.wrapped.trainee.net
         if best.is_file():
-            net.load_state_dict(load_checkpoint(best).net())
+            saved = load_checkpoint(best)
+            counting = {f"net.{name}": value for name, value in saved.net().items()}
+            learned = {f"criterion.{name}": value for name, value in saved.part("criterion").items()}
+            self.wrapped.load_weights({**counting, **learned})
         net.eval()
         findings = self.job.validate(net, self.processes.device)
         tested = self.job.test(net, self.processes.device, findings) if self.job.test else None

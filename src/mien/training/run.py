@@ -73,7 +73,7 @@ def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Wat
         with stoppable() as wish:
             outcome = training.run(wish)
         findings = tested = None
-        if outcome.ending != "stopped" and processes.first and not training.wrapped.sharded:
+        if outcome.ending != "stopped" and (processes.first or training.wrapped.sharded):
             findings, tested = training.judge()
     return Run(out, recipe, outcome, findings, tested)
 
