@@ -26,6 +26,7 @@ from mien.evaluation.metrics.saliency import cell_order, curve_area, deletion_ma
 from mien.evaluation.own import folder_of_people
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.explain import METHODS, HiddenFace, heat_of, hiding_masks, similarities
+from mien.training.saliency import Gradients
 
 CELLS, STEPS, RANDOM = 14, 14, 5
 
@@ -58,6 +59,7 @@ def measure(
     analyzer: Analyzer, people: dict[str, list[Path]], masks: int
 ) -> dict[str, list[tuple[float, float]]]:
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in (*METHODS, "random", "middle")}
+    gradients = Gradients(analyzer)
     for number, pictures in enumerate(people.values()):
         found = faces_of(analyzer, pictures)
         if len(found) < 2 or cosine(found[0].whole, found[1].whole) < 0.3:
@@ -65,7 +67,10 @@ def measure(
             continue
         face, other = found
         for method in METHODS:
-            heat = heat_of(face, other.whole, method, hiding_masks(method, face.side, masks))
+            if method == "gradient":
+                heat = gradients(face, other.whole)
+            else:
+                heat = heat_of(face, other.whole, method, hiding_masks(method, face.side, masks))
             figures[method].append(areas(face, other, cell_order(heat, CELLS)))
         rng = np.random.default_rng(number)
         tries = [areas(face, other, rng.permutation(CELLS * CELLS)) for _ in range(RANDOM)]

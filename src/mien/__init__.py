@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from mien.pipeline.analyze import Analyzer
     from mien.pipeline.api import analyze, analyze_many, reconstruct, verify
     from mien.pipeline.config import Config, configure
+    from mien.pipeline.explain import Explanation
     from mien.pipeline.gallery import Gallery
     from mien.pipeline.reconstruct import Reconstruction
+    from mien.training.explain import explain
 
 __version__ = "0.1.0"
 
@@ -56,6 +58,7 @@ __all__ = [
     "Detection",
     "Embedding",
     "EnrolReport",
+    "Explanation",
     "FaceReport",
     "Gallery",
     "HeadPose",
@@ -87,6 +90,7 @@ __all__ = [
     "analyze",
     "analyze_many",
     "configure",
+    "explain",
     "reconstruct",
     "verify",
 ]
@@ -99,8 +103,10 @@ _HOMES = {
     "mien.pipeline.analyze": ("Analyzer",),
     "mien.pipeline.api": ("analyze", "analyze_many", "reconstruct", "verify"),
     "mien.pipeline.config": ("Config", "configure"),
+    "mien.pipeline.explain": ("Explanation",),
     "mien.pipeline.reconstruct": ("Reconstruction",),
     "mien.pipeline.gallery": ("Gallery",),
+    "mien.training.explain": ("explain",),
 }
 
 

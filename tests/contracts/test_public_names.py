@@ -7,7 +7,7 @@ from pathlib import Path
 import mien
 from mien.core import errors
 
-FUNCTIONS = {"analyze", "analyze_many", "configure", "reconstruct", "verify"}
+FUNCTIONS = {"analyze", "analyze_many", "configure", "explain", "reconstruct", "verify"}
 OBJECTS = {"Analyzer", "Config", "Gallery"}
 RESULTS = {
     "Box",
@@ -15,6 +15,7 @@ RESULTS = {
     "Detection",
     "Embedding",
     "EnrolReport",
+    "Explanation",
     "FaceReport",
     "HeadPose",
     "Identification",

@@ -122,7 +122,9 @@ def test_explains_both_faces_and_says_so_in_json() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(InputError, match="rise or occlusion"):
+    with pytest.raises(InputError, match="rise, occlusion, gradient"):
+        explain(cast(Analyzer, FakeAnalyzer()), "0", "1", method="magic")
+    with pytest.raises(InputError, match="choose rise or occlusion"):
         explain(cast(Analyzer, FakeAnalyzer()), "0", "1", method="gradient")
 
 

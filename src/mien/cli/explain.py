@@ -24,7 +24,10 @@ def explain(
         Path | None, typer.Option("--out", "-o", help="Write the heat maps: a .png, .jpg or .html file.")
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", help="rise: random smooth masks; occlusion: a sliding square.")
+        str,
+        typer.Option(
+            "--method", help="rise: random smooth masks; occlusion: a sliding square; gradient: of the net."
+        ),
     ] = "rise",
     masks: Annotated[int, typer.Option("--masks", min=20, help="How many masks a face, for rise.")] = 400,
     fmr: options.Fmr = 1e-4,
@@ -36,17 +39,20 @@ def explain(
     allow_noncommercial: options.NonCommercial = False,
     as_json: options.Json = False,
 ) -> int:
-    """Show which parts of two faces make them alike: parts are hidden, and the similarity is watched."""
+    """Show which parts of two faces make them alike.
+
+    Parts are hidden and the similarity is watched; `--method gradient` asks the network itself, with PyTorch.
+    """
     from mien.cli.session import open_analyzer
     from mien.pipeline.config import configure
-    from mien.pipeline.explain import explain as explain_with
+    from mien.training.explain import explain_faces
 
     if out is not None and out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".html"):
         raise InputError(f"{out} is no picture and no page: name a .png, .jpg or .html file")
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial)
     with open_analyzer(config) as analyzer, progress(as_json) as bar:
         task = bar.add_task("embeddings", total=None)
-        found = explain_with(
+        found = explain_faces(
             analyzer,
             a,
             b,
@@ -112,10 +118,9 @@ def _page(found: Explanation, sheet: Pixels) -> Page:
         ("Threshold", f"{found.answer.threshold:.3f}"),
     ]
     lead = "Orange parts of a face make the two more alike, blue parts make them less alike."
-    how = (
-        f"{found.embeddings:,} times a part of one face was hidden and the similarity measured again "
-        f"(method: {found.method})."
-    )
+    how = f"{found.embeddings:,} times a face was changed and looked at again (method: {found.method})."
+    if found.method == "gradient":
+        how += " What the pixels have adds up to the similarity that they win over a blurred face."
     rows = [[name, f"{lost:+.3f}", f"{found.b.regions[name]:+.3f}"] for name, lost in found.a.regions.items()]
     picture = embed(sheet, "both faces and their heat maps", long_side=sheet.shape[1], quality=92)
     regions = Table(

@@ -16,7 +16,7 @@ from mien.core.types import Pixels, Points
 
 Masks = NDArray[np.float32]
 Heat = NDArray[np.float64]
-Method = Literal["rise", "occlusion"]
+Method = Literal["rise", "occlusion", "gradient"]
 BLUR = 0.14
 """Sigma of what stands where a face is hidden, in crop sides: no feature of a face survives it."""
 

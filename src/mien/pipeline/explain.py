@@ -32,36 +32,40 @@ from mien.pipeline.analyze import Analyzer, source_name
 from mien.pipeline.config import DEFAULT_FMR
 from mien.pipeline.embed import FaceEmbedder
 
-METHODS: tuple[Method, ...] = ("rise", "occlusion")
+METHODS: tuple[Method, ...] = ("rise", "occlusion", "gradient")
 BATCH = 32
+Done = Callable[[int], object]
 
 
 class HiddenFace:
-    """One face that can be embedded with parts of it hidden, as the profile embeds it whole."""
+    """One face that can be embedded with parts of it hidden, as the profile embeds it whole.
+
+    crops: for each network of the embedder, the views that it is fed.    shown: the first of them.
+    """
 
     def __init__(self, embedder: FaceEmbedder, face: LocatedFace) -> None:
-        self._embedder = embedder
-        self._crops = [
+        self.embedder = embedder
+        self.crops = [
             embedder.crops([face], _template(part.network.card.template))[0] for part in embedder.parts
         ]
-        self.shown = self._crops[0][0]
+        self.shown = self.crops[0][0]
         self.whole = self._join(
-            [part.embed(crops) for part, crops in zip(embedder.parts, self._crops, strict=True)]
+            [part.embed(crops) for part, crops in zip(embedder.parts, self.crops, strict=True)]
         )
 
     @property
     def side(self) -> int:
         return int(self.shown.pixels.shape[0])
 
-    def embed(self, masks: Masks, done: Callable[[int], object] = lambda count: None) -> list[Embedding]:
+    def embed(self, masks: Masks, done: Done = lambda count: None) -> list[Embedding]:
         """Embed the face under each mask; masks are in pixels of ``shown``.    done: called a batch."""
         found = []
         for start in range(0, len(masks), BATCH):
             batch = masks[start : start + BATCH]
-            parts = [[self._hidden(crop, batch) for crop in crops] for crops in self._crops]
+            parts = [[self._hidden(crop, batch) for crop in crops] for crops in self.crops]
             answers = [
                 [part.embed(view) for view in views]
-                for part, views in zip(self._embedder.parts, parts, strict=True)
+                for part, views in zip(self.embedder.parts, parts, strict=True)
             ]
             found += [
                 self._join([[view[k] for view in views] for views in answers]) for k in range(len(batch))
@@ -76,8 +80,12 @@ class HiddenFace:
     def _join(self, answers: Sequence[Sequence[Embedding]]) -> Embedding:
         """Views pooled, networks fused: (parts, views) -> one."""
         pooled = [pool(views) for views in answers]
-        fusion = self._embedder.fusion
+        fusion = self.embedder.fusion
         return pooled[0] if fusion is None else fusion.fuse(pooled)
+
+
+# What a gradient says of a face and the embedding that it is compared with: (S, S) of `HiddenFace.shown`.
+GradientHeat = Callable[[HiddenFace, Embedding, Done], Heat]
 
 
 def move_masks(masks: Masks, shown: AlignedFace, crop: AlignedFace) -> Masks:
@@ -143,29 +151,52 @@ def explain(
     fmr: float = DEFAULT_FMR,
     which: str | None = None,
     masks: int = 400,
-    done: Callable[[int], object] = lambda count: None,
+    done: Done = lambda count: None,
+    gradient: GradientHeat | None = None,
 ) -> Explanation:
     """Find what makes the faces of two pictures alike.
 
-    method: "rise" (random smooth masks) or "occlusion" (a sliding square).    masks: of "rise", a face.
+    method: "rise" (random smooth masks), "occlusion" (a sliding square) or "gradient", which needs PyTorch:
+        `mien.training.saliency` brings it in as ``gradient``.    masks: of "rise", a face.
     which: the face that is meant where a picture shows several.
     done: called with the number of embeddings made since the last call.
     raises: `NoFaceFound`, `AmbiguousFace`, InputError for a method that is none, `ModelError`.
     """
     if method not in METHODS:
-        raise InputError(f"no method is called {method!r}: choose {' or '.join(METHODS)}")
-    chosen: Method = "rise" if method == "rise" else "occlusion"
+        raise InputError(f"no method is called {method!r}: choose {', '.join(METHODS)}")
+    if method == "gradient" and gradient is None:
+        raise InputError("nothing here gives gradients: call mien.explain, or choose rise or occlusion")
+    chosen: Method = method
     calibration = shipped_calibration(analyzer.config.profile.embedder)
     found = [_the_face(analyzer, source, which) for source in (a, b)]
     faces = [HiddenFace(analyzer.embedder, located) for _, located in found]
     wholes = [face.whole for face in faces]
-    tried = hiding_masks(chosen, faces[0].side, masks)
+    count = Counted(done)
+    if gradient is not None and chosen == "gradient":
+        heats = [gradient(face, other, count) for face, other in zip(faces, reversed(wholes), strict=True)]
+    else:
+        tried = hiding_masks(chosen, faces[0].side, masks)
+        heats = [
+            heat_of(face, other, chosen, tried, count)
+            for face, other in zip(faces, reversed(wholes), strict=True)
+        ]
     explained = [
-        _explained(report, face, other, chosen, tried, done)
-        for (report, _), face, other in zip(found, faces, reversed(wholes), strict=True)
+        _explained(report, face, other, heat, count)
+        for (report, _), face, other, heat in zip(found, faces, reversed(wholes), heats, strict=True)
     ]
     answer = judge(cosine(*wholes), calibration, fmr)
-    return Explanation(answer, chosen, explained[0], explained[1], 2 * (len(tried) + 6))
+    return Explanation(answer, chosen, explained[0], explained[1], count.total + 2)
+
+
+class Counted:
+    """Passes counts on, and adds them up."""
+
+    def __init__(self, done: Done) -> None:
+        self._done, self.total = done, 0
+
+    def __call__(self, count: int) -> None:
+        self.total += count
+        self._done(count)
 
 
 def hiding_masks(method: Method, side: int, count: int = 400) -> Masks:
@@ -178,7 +209,7 @@ def heat_of(
     other: Embedding,
     method: Method,
     masks: Masks,
-    done: Callable[[int], object] = lambda count: None,
+    done: Done = lambda count: None,
 ) -> Heat:
     """(S, S) what each pixel of ``face`` adds to its similarity with ``other``."""
     scores = similarities(face, other, masks, done)
@@ -188,7 +219,7 @@ def heat_of(
 
 
 def similarities(
-    face: HiddenFace, other: Embedding, masks: Masks, done: Callable[[int], object] = lambda count: None
+    face: HiddenFace, other: Embedding, masks: Masks, done: Done = lambda count: None
 ) -> NDArray[np.float64]:
     """(K,) similarities of a face under each mask with another."""
     return np.array([cosine(one, other) for one in face.embed(masks, done)])
@@ -198,16 +229,15 @@ def _explained(
     report: FaceReport,
     face: HiddenFace,
     other: Embedding,
-    method: Method,
-    masks: Masks,
-    done: Callable[[int], object],
+    heat: Heat,
+    done: Done,
 ) -> ExplainedFace:
     template = find_template(face.shown.template)
     regions = region_masks(face.side, places(template.keypoints))
     whole = cosine(face.whole, other)
     left = similarities(face, other, np.stack(list(regions.values())), done)
     lost = {name: whole - float(score) for name, score in zip(regions, left, strict=True)}
-    return ExplainedFace(report, face.shown.pixels, heat_of(face, other, method, masks, done), lost)
+    return ExplainedFace(report, face.shown.pixels, heat, lost)
 
 
 def _the_face(analyzer: Analyzer, source: object, which: str | None) -> tuple[FaceReport, LocatedFace]:

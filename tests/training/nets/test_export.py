@@ -24,16 +24,19 @@ NETS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_onnx_runtime_answers_what_pytorch_answers(name: str) -> None:
+def trained(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     net = build_net(name, size=32, channels=3, dim=6, **NETS[name])
     net(torch.rand(8, 3, 32, 32) * 2 - 1)  # one step of training, so that normalisation knows the data
+    return net.eval()
+
+
+def onnx_of(net: torch.nn.Module) -> bytes:
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter is deprecated; the newer needs a package more
         torch.onnx.export(
-            net.eval(),
+            net,
             (torch.zeros(2, 3, 32, 32),),
             stream,  # type: ignore[arg-type]  # this exporter writes into files, too
             input_names=["input"],
@@ -42,7 +45,13 @@ def test_onnx_runtime_answers_what_pytorch_answers(name: str) -> None:
             opset_version=17,
             dynamo=False,
         )
-    session = onnxruntime.InferenceSession(stream.getvalue(), providers=["CPUExecutionProvider"])
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_onnx_runtime_answers_what_pytorch_answers(name: str) -> None:
+    net = trained(name)
+    session = onnxruntime.InferenceSession(onnx_of(net), providers=["CPUExecutionProvider"])
     for count in (1, 5):
         pictures = torch.rand(count, 3, 32, 32) * 2 - 1
         (answered,) = session.run(None, {"input": pictures.numpy()})
