@@ -80,6 +80,19 @@ def test_a_run_ends_with_model_card_and_report(recipe: Path, capfd: pytest.Captu
     assert (out / "again" / "tiny.onnx").read_bytes() == (out / "tiny.onnx").read_bytes()
 
 
+def test_pictures_are_packed_and_trained_on_from_shards(
+    recipe: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(recipe.parent / "cache"))
+    shards = recipe.parent / "shards"
+    words = ["train", "pack", str(recipe), "--out", str(shards), "--per-shard", "20", "--json"]
+    code, said, _ = mien(capfd, *words)
+    assert (code, json.loads(said)["pictures"], len(json.loads(said)["shards"])) == (0, 64, 4)
+    sets = [f"data.root={shards}", "data.source=shards", "sampler.name=stream", "run.steps=2"]
+    more = [word for text in sets for word in ("--set", text)]
+    assert mien(capfd, "train", str(recipe), *more, "--out", str(recipe.parent / "run"))[0] == 0
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(
     recipe: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

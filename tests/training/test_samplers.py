@@ -14,11 +14,14 @@ from mien.core.errors import InputError, ThinData
 from mien.training.samplers import SAMPLERS, Pick, build_sampler, class_weights, sampler_config
 
 LABELS = np.repeat(np.arange(6), [40, 20, 10, 6, 3, 1])
-NAMES = [("plain", {}), ("weighted", {}), ("balanced", {"pictures": 2})]
+NAMES = [("plain", {}), ("weighted", {}), ("balanced", {"pictures": 2}), ("stream", {"buffer": 10})]
+
+
+FILES = np.repeat(np.arange(5), [20, 16, 24, 12, 8])  # five tar shards
 
 
 def picks(name: str, options: dict[str, Any], epoch: int = 0, **where: int) -> list[Pick]:
-    sampler = build_sampler(name, LABELS, batch=8, seed=3, **where, **options)
+    sampler = build_sampler(name, LABELS, batch=8, seed=3, files=FILES, **where, **options)
     sampler.set_epoch(epoch)
     drawn = list(sampler)
     assert len(drawn) == len(sampler)
@@ -70,7 +73,7 @@ def test_no_two_picks_of_a_run_share_their_draw(name: str, options: dict[str, An
     assert len(set(draws)) == len(draws)
 
 
-@pytest.mark.parametrize(("name", "options"), NAMES)
+@pytest.mark.parametrize(("name", "options"), NAMES[:3])
 def test_ranks_share_the_batches_of_one_order(name: str, options: dict[str, Any]) -> None:
     alone = picks(name, options)
     shares = [picks(name, options, rank=rank, world=3) for rank in range(3)]
@@ -86,16 +89,37 @@ def test_a_resumed_epoch_continues_at_the_same_place(
     batches: int, chosen: tuple[str, dict[str, Any]], epoch: int
 ) -> None:
     name, options = chosen
-    sampler = build_sampler(name, LABELS, batch=8, seed=3, **options)
+    sampler = build_sampler(name, LABELS, batch=8, seed=3, files=FILES, **options)
     sampler.set_epoch(epoch)
     sampler.step(batches)
-    fresh = build_sampler(name, LABELS, batch=8, seed=3, **options)
+    fresh = build_sampler(name, LABELS, batch=8, seed=3, files=FILES, **options)
     fresh.load_state_dict(sampler.state_dict())
     assert list(fresh) == picks(name, options, epoch)[8 * batches :]
 
 
+def test_a_stream_reads_shard_after_shard_and_mixes_what_is_near() -> None:
+    first, second = ([pick.row for pick in picks("stream", {"buffer": 10}, epoch)] for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(len(LABELS)))
+    assert first != second
+    alone = [pick.row for pick in picks("stream", {"buffer": 1})]
+    turns = [FILES[row] for row in alone]
+    assert len(np.flatnonzero(np.diff(turns))) == 4  # one shard follows another
+    for file in range(5):
+        inside = [row for row in alone if FILES[row] == file]
+        assert inside == sorted(inside)
+    place = {row: number for number, row in enumerate(alone)}
+    assert max(abs(place[row] - number) for number, row in enumerate(first)) < 10
+
+
+def test_ranks_read_shards_of_their_own_and_give_equally_many() -> None:
+    shares = [picks("stream", {"buffer": 4}, rank=rank, world=2) for rank in range(2)]
+    seen = [{int(FILES[pick.row]) for pick in share} for share in shares]
+    assert not seen[0] & seen[1]
+    assert [len(share) for share in shares] == [40, 40]
+
+
 def test_every_option_is_documented() -> None:
-    assert set(SAMPLERS) == {"plain", "weighted", "balanced"}
+    assert set(SAMPLERS) == {"plain", "weighted", "balanced", "stream"}
     assert sampler_config("balanced")().pictures == 4
 
 
@@ -103,6 +127,8 @@ def test_every_option_is_documented() -> None:
     ("name", "options", "message"),
     [
         ("random", {}, "no sampler is called 'random': choose one of plain, weighted, balanced"),
+        ("stream", {}, "the sampler stream reads tar shards: set data.source to shards"),
+        ("stream", {"files": FILES, "world": 6}, "5 shards cannot feed 6 processes"),
         (
             "balanced",
             {"pictures": 3},

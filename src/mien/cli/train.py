@@ -103,6 +103,33 @@ def export(
     return 0
 
 
+@app.command("pack")
+def pack(
+    recipe: Annotated[str, typer.Argument(help="A recipe whose pictures are to be packed.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the shards.")],
+    per_shard: Annotated[int, typer.Option("--per-shard", min=1, help="Pictures in one shard.")] = 1000,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe.")
+    ] = None,
+    as_json: options.Json = False,
+) -> int:
+    """Pack the pictures of a recipe into WebDataset tar shards, shuffled, for `data.source = "shards"`."""
+    from mien.training.data import read_source
+    from mien.training.data.pack import write_shards
+    from mien.training.recipefile import read_recipe
+
+    data = read_recipe(recipe, sets or []).data
+    listing = read_source(data.source, Path(data.root), **data.options)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("pictures", total=len(listing))
+        shards = write_shards(listing, out, per_shard, done=lambda: bar.advance(task))
+    if as_json:
+        emit({"shards": [str(path) for path in shards], "pictures": len(listing)})
+    else:
+        say(f"{out}: {len(listing):,} pictures in {len(shards):,} shards")
+    return 0
+
+
 app.command("head-model")(train_headmodel.head_model)
 
 
@@ -143,6 +170,9 @@ class _Bar:
         self._bar, self._quiet = bar, quiet
         self._task = bar.add_task("steps", total=None)
 
+    def acquired(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total, description="finding faces")
+
     def stepped(self, step: int, total: int, loss: float) -> None:
         self._bar.update(self._task, completed=step, total=total, description=f"loss {loss:.3f}")
 
@@ -166,6 +196,7 @@ def _document(run: Run, finished: Finished) -> dict[str, Any]:
         "card": str(finished.exported.card),
         "calibration": str(finished.calibration) if finished.calibration else None,
         "parity": finished.exported.parity,
+        "failures_to_acquire": run.facts.get("failures_to_acquire"),
         "report": str(finished.report),
     }
 

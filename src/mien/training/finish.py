@@ -48,7 +48,7 @@ def finish(run: Run) -> Finished:
         (RECIPE, "the recipe with every key"),
         (FOLDER, "checkpoints"),
     ]
-    report = write_report(run.out, run.recipe, run.findings, run.tested, files)
+    report = write_report(run.out, run.recipe, run.findings, run.tested, files, run.facts)
     return Finished(exported, report, calibration, why)
 
 

@@ -82,7 +82,7 @@ class Job:
 
     net: (N, C, S, S) float32 in [-1, 1] -> answers: one tensor, or a dict of them.
     criterion: (answers, targets) -> scalar; its own weights are trained with the net's.
-    labels: (N,) of the training pictures, for the sampler.
+    labels: (N,) of the training pictures, for the sampler.    files: (N,) the tar shard each lies in.
     facts: JSON, what ``build`` and ``export`` need besides the recipe.
     validate: measures a net on the validation part.    test: measures it, at last, on the test part with the
         thresholds of a validation; None where the recipe keeps no test part.
@@ -99,6 +99,7 @@ class Job:
     higher: bool
     facts: Mapping[str, Any]
     test: Callable[[nn.Module, torch.device, Findings], Findings] | None = None
+    files: NDArray[np.int64] | None = None
     mixable: bool = True
 
 

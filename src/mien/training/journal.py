@@ -16,6 +16,9 @@ METRICS = "metrics.jsonl"
 class Watcher(Protocol):
     """Somebody who wants to see a run: the command's progress bar, or a test."""
 
+    def acquired(self, done: int, total: int) -> None:
+        """So many of the pictures have been looked through for faces."""
+
     def stepped(self, step: int, total: int, loss: float) -> None: ...
 
     def validated(self, epoch: int, metrics: Mapping[str, float], better: bool) -> None: ...
@@ -23,6 +26,9 @@ class Watcher(Protocol):
 
 class Unwatched:
     """Nobody looks."""
+
+    def acquired(self, done: int, total: int) -> None:
+        del done, total
 
     def stepped(self, step: int, total: int, loss: float) -> None:
         del step, total, loss

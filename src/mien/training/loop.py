@@ -280,6 +280,7 @@ class Training:
             seed=run.seed,
             rank=here.rank,
             world=here.count,
+            files=self.job.files,
             **part.options,
         )
 

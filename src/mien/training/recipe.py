@@ -59,7 +59,8 @@ class SamplerPart:
     """In which order training pictures are shown."""
 
     name: str = option(
-        "plain", "plain, weighted (rare classes more often) or balanced (P classes × K pictures)"
+        "plain",
+        "plain, weighted (rare classes more often), balanced (P classes × K pictures) or stream (tar shards)",
     )
     options: Options = field(default_factory=dict)
 

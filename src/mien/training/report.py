@@ -45,10 +45,12 @@ def write_report(
     findings: Findings | None,
     tested: Findings | None,
     files: Sequence[tuple[str, str]] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write report.html into a run's folder.
 
     findings: of the validation part.    tested: of the test part.    files: (name, what it is) beside it.
+    facts: of the data (`Job.facts`).
     """
     lines = read_journal(out)
     sections = [Section("Course", [Charts(course_charts(lines)), _validations(lines)])]
@@ -58,9 +60,8 @@ def write_report(
     sections.append(Section("Recipe", [Commands(format_recipe(recipe).splitlines())]))
     if files:
         sections.append(Section("Files", [Files(files)]))
-    save_page(
-        out / PAGE, Page(f"Training: {recipe.name}", _lead(recipe), _facts(lines, findings, tested), sections)
-    )
+    known = Facts([*_facts(lines, findings, tested), *_lost(facts or {})])
+    save_page(out / PAGE, Page(f"Training: {recipe.name}", _lead(recipe), known, sections))
     return out / PAGE
 
 
@@ -118,14 +119,26 @@ def _lead(recipe: Recipe) -> str:
     return f"{about}Task: {recipe.task.name}; net: {recipe.net.name}; made by mien train."
 
 
-def _facts(lines: Sequence[Mapping[str, Any]], findings: Findings | None, tested: Findings | None) -> Facts:
+def _facts(
+    lines: Sequence[Mapping[str, Any]], findings: Findings | None, tested: Findings | None
+) -> list[tuple[str, str]]:
     steps = max((line["step"] for line in lines), default=0)
     items = [("steps", f"{steps:,}"), ("epochs", str(max((line["epoch"] for line in lines), default=0)))]
     for name, found in (("validation", findings), ("test", tested)):
         if found is not None and found.metrics:
             first, value = next(iter(found.metrics.items()))
             items.append((f"{first}, {name}", f"{value:.4g}"))
-    return Facts(items)
+    return items
+
+
+def _lost(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many pictures gave no crop, and why."""
+    lost = facts.get("failures_to_acquire")
+    if lost is None:
+        return []
+    why = ", ".join(f"{code}: {count}" for code, count in lost["codes"].items())
+    said = f"{lost['failed']:,} of {lost['pictures']:,}"
+    return [("pictures without a crop", f"{said} ({why})" if why else said)]
 
 
 def _validations(lines: Sequence[Mapping[str, Any]]) -> Table:

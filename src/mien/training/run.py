@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mien.core.errors import InputError
 from mien.training.checkpoint import (
@@ -37,6 +38,7 @@ class Run:
 
     findings: of the validation part with the weights that count.    tested: of the test part, at the
     thresholds of the validation; None where there is none, or the run was stopped.
+    facts: of the data, as the task tells them (`Job.facts`).
     """
 
     out: Path
@@ -44,6 +46,7 @@ class Run:
     outcome: Outcome
     findings: Findings | None
     tested: Findings | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Watcher | None = None) -> Run:
@@ -54,6 +57,7 @@ def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Wat
     raises: `InputError`, `ThinData`, `DependencyMissing`.
     """
     require_torch()
+    from mien.training.data.align import watched
     from mien.training.loop import Training
     from mien.training.processes import joined_processes
     from mien.training.stop import stoppable
@@ -66,7 +70,8 @@ def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Wat
         if processes.first and checkpoint is None:
             _start(recipe, out)
         processes.wait()
-        job = prepare(recipe)
+        with watched(watcher.acquired if watcher is not None else None):
+            job = prepare(recipe)
         if checkpoint is None and recipe.net.weights:
             _start_from(job.net, Path(recipe.net.weights))
         training = Training(recipe, job, out, processes, checkpoint=checkpoint, watcher=watcher)
@@ -75,7 +80,7 @@ def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Wat
         findings = tested = None
         if outcome.ending != "stopped" and (processes.first or training.wrapped.sharded):
             findings, tested = training.judge()
-    return Run(out, recipe, outcome, findings, tested)
+    return Run(out, recipe, outcome, findings, tested, job.facts)
 
 
 def is_first() -> bool:
@@ -86,7 +91,7 @@ def is_first() -> bool:
 def check_same(recipe: Recipe, checkpoint: Checkpoint) -> None:
     """Refuse to go on with a recipe that would have trained something else."""
     before = parse_recipe(checkpoint.recipe, "the checkpoint's recipe")
-    for name in (field.name for field in dataclasses.fields(Recipe)):
+    for name in (part.name for part in dataclasses.fields(Recipe)):
         ours, theirs = getattr(recipe, name), getattr(before, name)
         if name == "run":
             changes = {key: getattr(ours, key) for key in (*_HOW_LONG, *_WHERE)}
@@ -104,7 +109,7 @@ def check_same(recipe: Recipe, checkpoint: Checkpoint) -> None:
 def _differing(ours: object, theirs: object) -> str:
     if not dataclasses.is_dataclass(ours):
         return f"{theirs!r} there, {ours!r} here"
-    names = [field.name for field in dataclasses.fields(ours)]
+    names = [part.name for part in dataclasses.fields(ours)]
     return ", ".join(name for name in names if getattr(ours, name) != getattr(theirs, name))
 
 

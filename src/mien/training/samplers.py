@@ -1,4 +1,5 @@
-"""Which samples make up the next batches: plain, weighted against imbalance, or so many of so many people.
+"""Which samples make up the next batches: plain, weighted against imbalance, so many of so many people, or
+as tar shards are read best.
 
 A sampler gives single picks in an order whose every ``batch`` neighbours belong together, so it goes into a
 ``DataLoader(dataset, batch_size=batch, sampler=sampler, drop_last=...)``. Every rank of a distributed run
@@ -48,19 +49,27 @@ class Balanced:
     pictures: int = option(4, "pictures of each label in a batch", low=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    buffer: int = option(2000, "pictures that are shuffled with each other: how far a reader jumps", low=1)
+
+
 class Sampler(ABC):
     """What all samplers share: epochs, ranks, and where a run was broken off.
 
     labels: (N,) label numbers of the data set.    batch: picks a rank takes for one step.
     rank, world: this process and how many there are.
+    files: (N,) in which file each sample lies, where files hold many, one after the other (tar shards).
     """
 
-    def __init__(self, labels: Rows, batch: int, seed: int, rank: int, world: int) -> None:
+    def __init__(
+        self, labels: Rows, batch: int, seed: int, rank: int, world: int, files: Rows | None = None
+    ) -> None:
         if batch < 1 or not 0 <= rank < world:
             raise InputError(f"a sampler cannot give batches of {batch} to rank {rank} of {world}")
         if len(labels) < 1:
             raise ThinData("a sampler needs at least one sample: check the data source and its split")
-        self.labels = np.asarray(labels, np.int64)
+        self.labels, self.files = np.asarray(labels, np.int64), files
         self.batch, self.seed, self.rank, self.world = batch, seed, rank, world
         self.epoch, self.batches_done = 0, 0
 
@@ -170,6 +179,47 @@ class BalancedSampler(Sampler):
         return np.concatenate([decks[turn].deal(self.each) for turn in turns])
 
 
+class StreamSampler(Sampler):
+    """Files in a new order each epoch, each read from front to end, shuffled through a buffer.
+
+    So that the order of reading suits disks and network drives that hold more than a machine can. Each rank
+    reads files of its own; where these hold fewer pictures than another's, it begins again.
+    """
+
+    def __init__(self, config: Stream, *args: Any) -> None:
+        super().__init__(*args)
+        if self.files is None:
+            raise InputError("the sampler stream reads tar shards: set data.source to shards, or use plain")
+        starts = np.flatnonzero(np.diff(self.files, prepend=-1))
+        self.shards = np.split(np.arange(len(self.labels)), starts[1:])
+        self.buffer = config.buffer
+        if len(self.shards) < self.world:
+            raise InputError(
+                f"{len(self.shards)} shards cannot feed {self.world} processes: cut the data into more"
+            )
+
+    def order(self, rng: np.random.Generator) -> Rows:
+        turn = rng.permutation(len(self.shards))
+        streams = [self._shuffled(turn[rank :: self.world], rng) for rank in range(self.world)]
+        if self.world == 1:
+            return streams[0]
+        steps = len(self.labels) // (self.batch * self.world)
+        each = [np.resize(stream, (steps, 1, self.batch)) for stream in streams]
+        return np.concatenate(each, axis=1).reshape(-1)
+
+    def _total(self) -> int:
+        if self.world == 1:
+            return len(self.labels)
+        return len(self.labels) // (self.batch * self.world) * self.batch * self.world
+
+    def _shuffled(self, shards: Rows, rng: np.random.Generator) -> Rows:
+        """The rows of these shards, shuffled within stretches as long as the buffer."""
+        rows = np.concatenate([self.shards[shard] for shard in shards])
+        # Stretches begin elsewhere each epoch, so that pictures meet others.
+        cuts = np.arange(int(rng.integers(1, self.buffer + 1)), len(rows), self.buffer)
+        return np.concatenate([rng.permutation(stretch) for stretch in np.split(rows, cuts)])
+
+
 class _Deck:
     """Pictures of one label, dealt without repetition until all had their turn."""
 
@@ -221,11 +271,20 @@ SAMPLERS: Mapping[str, SamplerEntry] = {
     "plain": SamplerEntry(Plain, PlainSampler, "every sample once an epoch"),
     "weighted": SamplerEntry(Weighted, WeightedSampler, "rare labels drawn as often as common ones"),
     "balanced": SamplerEntry(Balanced, BalancedSampler, "P labels with K pictures each in every batch"),
+    "stream": SamplerEntry(Stream, StreamSampler, "tar shards from front to end, through a shuffle buffer"),
 }
 
 
 def build_sampler(
-    name: str, labels: Rows, *, batch: int, seed: int = 0, rank: int = 0, world: int = 1, **options: Any
+    name: str,
+    labels: Rows,
+    *,
+    batch: int,
+    seed: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    files: Rows | None = None,
+    **options: Any,
 ) -> Sampler:
     """Make a sampler over a data set's label numbers.
 
@@ -233,7 +292,7 @@ def build_sampler(
     """
     entry = _find(name)
     config = read_options(entry.config, f"the sampler {name}", options)
-    return entry.made(config, labels, batch, seed, rank, world)
+    return entry.made(config, labels, batch, seed, rank, world, files)
 
 
 def sampler_config(name: str) -> type[Any]:

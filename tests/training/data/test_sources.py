@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image as Pictures
-from torch.utils.data import DataLoader
 
 from mien.core.errors import ImageError, InputError
 from mien.core.types import Box
 from mien.training.data import SOURCES, Listing, Sample, read_source, source_config
-from mien.training.data.dataset import PictureDataset
+from mien.training.data.pack import write_shards
 from mien.training.data.pictures import read_sample
-from mien.training.data.stream import ShardStream, write_shards
 from mien.training.options import describe_options
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / ".cache"))
 
 
 def names(listing: Listing, root: Path) -> list[tuple[str, str, str]]:
@@ -176,57 +178,31 @@ def test_says_what_is_wrong_with_a_shard(tmp_path: Path) -> None:
         read_sample(cut)
 
 
-def shades(pictures: list[torch.Tensor]) -> list[int]:
-    return [round(float((picture.mean() + 1) * 127.5)) // 10 for picture in pictures]
-
-
-def streamed(stream: ShardStream, workers: int = 0) -> list[int]:
-    loader = DataLoader(stream, stream.batch, num_workers=workers)
-    return [shade for pictures, _ in loader for shade in shades(list(pictures))]
-
-
-def test_a_stream_gives_every_sample_once_shuffled(listing: Listing, tmp_path: Path) -> None:
-    shards = write_shards(listing, tmp_path / "shards", 4, seed=None)
-    plain = ShardStream(shards, "abc", 16, buffer=0)
-    assert streamed(plain) == list(range(24))
-    stream = ShardStream(shards, "abc", 16, buffer=8, seed=1)
-    first, again = streamed(stream), streamed(stream)
-    stream.set_epoch(1)
-    second = streamed(stream)
-    assert sorted(first) == sorted(second) == list(range(24))
-    assert first == again != second
-    picture, label = next(iter(plain))
-    assert torch.equal(picture, PictureDataset(listing, 16)[0][0])
-    assert label == 0
-
-
-def test_workers_and_ranks_share_a_stream(listing: Listing, tmp_path: Path) -> None:
-    shards = write_shards(listing, tmp_path / "shards", 4)
-    given = []
-    for rank in range(2):
-        given += streamed(ShardStream(shards, "abc", 16, buffer=4, batch=2, rank=rank, world=2), workers=2)
-    assert sorted(given) == list(range(24))
-
-
-@pytest.mark.parametrize("done", [1, 3])
-def test_a_resumed_stream_goes_on_where_it_was(listing: Listing, tmp_path: Path, done: int) -> None:
-    shards = write_shards(listing, tmp_path / "shards", 4)
-    stream = ShardStream(shards, "abc", 16, buffer=4, batch=2, seed=3)
-    whole = streamed(stream, workers=2)
-    stream.resume(0, done)
-    assert streamed(stream, workers=2) == whole[2 * done :]
-
-
-def test_ranks_of_unequal_shards_give_equally_many(listing: Listing, tmp_path: Path) -> None:
-    shards = write_shards(listing, tmp_path / "shards", 10)  # 10, 10 and 4
-    for rank in range(2):
-        stream = ShardStream(shards, "abc", 16, batch=2, per_rank=12, rank=rank, world=2)
-        assert len(streamed(stream)) == 12
-
-
-def test_says_what_a_stream_lacks(listing: Listing, tmp_path: Path) -> None:
+def test_what_is_in_a_shard_is_remembered_until_it_changes(
+    listing: Listing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shards = write_shards(listing, tmp_path / "shards", 24)
-    with pytest.raises(InputError, match="1 shards cannot feed 2 processes"):
-        ShardStream(shards, "abc", 16, world=2)
-    with pytest.raises(InputError, match=r"label 'c' of .* is none of the 2 known classes"):
-        list(ShardStream(shards, "ab", 16))
+    before = read_source("shards", tmp_path / "shards").samples
+    monkeypatch.setattr("mien.training.data.shards.read_members", lambda shard: pytest.fail("read again"))
+    again = read_source("shards", tmp_path / "shards").samples
+    assert [(s.label, s.group, s.attributes, s.span) for s in again] == [
+        (s.label, s.group, s.attributes, s.span) for s in before
+    ]
+    monkeypatch.undo()
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    shards[0].unlink()
+    write_shards(listing.subset(range(6)), tmp_path / "shards", 24)
+    assert len(read_source("shards", tmp_path / "shards")) == 6
+    for note in (tmp_path / "cache" / "shards").iterdir():
+        note.write_text("{", encoding="utf-8")
+    assert len(read_source("shards", shards[0])) == 6
+
+
+def test_shards_may_lie_on_several_disks(listing: Listing, tmp_path: Path) -> None:
+    write_shards(listing.subset(range(12)), tmp_path / "a", 6)
+    write_shards(listing.subset(range(12, 24)), tmp_path / "b", 12)
+    both = read_source("shards", tmp_path / "a", also=[str(tmp_path / "b")])
+    assert len(both) == 24
+    assert both.files is not None
+    assert both.files.tolist() == [0] * 6 + [1] * 6 + [2] * 12
+    assert listing.files is None

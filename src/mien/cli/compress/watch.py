@@ -17,6 +17,9 @@ class Watch:
     def __init__(self, bar: Progress, task: TaskID, quiet: bool) -> None:
         self._bar, self._task, self._quiet = bar, task, quiet
 
+    def acquired(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total, description="finding faces")
+
     def stepped(self, step: int, total: int, loss: float) -> None:
         self._bar.update(self._task, completed=step, total=total, description=f"training, loss {loss:.4f}")
 

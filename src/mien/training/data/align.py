@@ -11,8 +11,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,6 +143,20 @@ class PipelineAlign:
         return max(found, key=rank)
 
 
+Progress = Callable[[int, int], None]
+_watching: ContextVar[Progress | None] = ContextVar("_watching", default=None)
+
+
+@contextmanager
+def watched(progress: Progress | None) -> Iterator[None]:
+    """Within the block, `acquire` tells how far it is; tasks that call it know nothing of who looks."""
+    token = _watching.set(progress)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
+
+
 @dataclass(frozen=True, slots=True)
 class Acquired:
     """A listing without the samples that gave no crop, and why those did not."""
@@ -153,13 +169,14 @@ def acquire(
     listing: Listing,
     align: Callable[[Sample, int], Crop],
     size: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Acquired:
     """Make every crop ahead of the training; pictures that cannot be used are left out, with their errors.
 
-    progress: called with how many are done, of how many.
+    progress: called with how many are done, of how many; None: as `watched` says.
     raises: whatever is not the picture's own fault (missing weights, a full disk).
     """
+    progress = progress or _watching.get()
     kept: list[Sample] = []
     failures: list[tuple[Path, MienError]] = []
     with ThreadPoolExecutor(workers_for(cores()), thread_name_prefix="mien-crops") as pool:

@@ -24,7 +24,6 @@ class Sample:
     box: the face in picture pixels, where the data set says it; None: find it, or take the whole picture.
     points: (K, 2) picture pixels, where the data set has them; the scheme is the data set's.
     span: where in ``path`` the picture's file lies, start and length in bytes, when ``path`` is a tar shard.
-    data: the bytes of the picture's file, where they are at hand already.
     """
 
     path: Path
@@ -34,7 +33,6 @@ class Sample:
     box: Box | None = None
     points: Points | None = None
     span: tuple[int, int] | None = None
-    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +65,14 @@ class Listing:
         if missing:
             raise InputError(f"label {missing[0]!r} is none of the {len(place)} known classes: list it too")
         return np.array([place[sample.label] for sample in self.samples], np.int64)
+
+    @property
+    def files(self) -> NDArray[np.int64] | None:
+        """The number of the shard that each sample lies in: (N,); None where one has a file of its own."""
+        if any(sample.span is None for sample in self.samples):
+            return None
+        place = {path: number for number, path in enumerate(dict.fromkeys(s.path for s in self.samples))}
+        return np.array([place[sample.path] for sample in self.samples], np.int64)
 
     def subset(self, rows: Iterable[int]) -> Listing:
         """The samples at these places, in the order given."""

@@ -37,9 +37,7 @@ def read_sample(sample: Sample, max_side: int | None = None) -> Image:
 
 
 def read_bytes(sample: Sample) -> bytes:
-    """The picture's file as it is: at hand, a part of a tar shard, or a file of its own."""
-    if sample.data is not None:
-        return sample.data
+    """The picture's file as it is: a part of a tar shard, or a file of its own."""
     if sample.span is None:
         return read_path(str(sample.path))
     start, length = sample.span

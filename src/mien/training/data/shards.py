@@ -1,8 +1,8 @@
 """WebDataset tar shards as a listing: members that share a key are one sample.
 
 ``key.jpg`` is the picture; ``key.cls`` or ``key.txt`` its label, or ``key.json`` with "label", "group" and
-further facts. The shards are not unpacked: a sample remembers where in its tar the picture lies. For shards
-that do not fit the disk, or come from slow ones, see `mien.training.data.stream`.
+further facts. The shards are not unpacked: a sample remembers where in its tar the picture lies. With the
+sampler "stream" they are read from front to end, as large sets and network drives want it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from mien.core.errors import InputError
 from mien.training.data.listing import Listing, Sample
 from mien.training.data.pictures import ENDINGS
+from mien.training.data.shardnotes import remember, remembered
 from mien.training.options import option
 
 FACTS = (".cls", ".txt", ".json")
@@ -24,7 +25,8 @@ FACTS = (".cls", ".txt", ".json")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    pattern: str = option("*.tar", "which files below the root are shards")
+    pattern: str = option("*.tar", "which files below the root are shards; ** is any folder")
+    also: tuple[str, ...] = option((), "further folders with shards: other disks, network drives")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,28 @@ def find_shards(root: Path, pattern: str = "*.tar") -> list[Path]:
 
 def read(root: Path, config: Config) -> Listing:
     """List every shard; raises `InputError` for a compressed or damaged shard, or a sample without label."""
-    return Listing(tuple(sample for shard in find_shards(root, config.pattern) for sample in _list(shard)))
+    folders = [root, *(Path(folder) for folder in config.also)]
+    shards = [shard for folder in folders for shard in find_shards(folder, config.pattern)]
+    return Listing(tuple(sample for shard in shards for sample in _list(shard)))
 
 
-def _list(shard: Path) -> Iterator[Sample]:
-    yield from samples_of(shard, read_members(shard, "r:", pictures=False))
+def _list(shard: Path) -> list[Sample]:
+    known = remembered(shard)
+    if known is None:
+        known = list(samples_of(shard, read_members(shard)))
+        remember(shard, known)
+    return known
 
 
-def read_members(shard: Path, mode: str, *, pictures: bool) -> Iterator[Member]:
-    """Walk a tar.    mode: "r:" seeks past pictures, "r|*" reads on and on.    pictures: read these, too."""
+def read_members(shard: Path) -> Iterator[Member]:
+    """Walk a tar, past the pictures."""
     try:
-        with tarfile.open(shard, mode) as tar:  # type: ignore[call-overload]  # the mode is one of two literals
+        with tarfile.open(shard, "r:") as tar:
             for info in tar:
                 key, ending = _split(info.name)
                 if not info.isfile() or ending not in (*ENDINGS, *FACTS):
                     continue
-                wanted = pictures or ending in FACTS
-                file = tar.extractfile(info) if wanted else None
+                file = tar.extractfile(info) if ending in FACTS else None
                 data = file.read() if file is not None else None
                 yield Member(key, ending, (info.offset_data, info.size), data)
     except (OSError, tarfile.TarError, EOFError) as error:
@@ -99,7 +106,7 @@ def _join(shard: Path, members: list[Member]) -> Iterator[Sample]:
     label = str(facts.pop("label"))
     group = str(facts.pop("group", label))
     attributes = {name: str(value) for name, value in facts.items()}
-    yield Sample(shard, label, group, attributes, span=picture.span, data=picture.data)
+    yield Sample(shard, label, group, attributes, span=picture.span)
 
 
 def _facts(shard: Path, member: Member) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def prepare(recipe: Recipe, config: Config) -> Job:
     facts = {
         "classes": {name: list(labels) for name, labels in classes.items()},
         "pictures": len(parts.train),
+        **parts.lost,
     }
     weights = config.weights or (1.0,) * len(questions)
     if len(weights) != len(questions):
@@ -77,6 +78,7 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         criterion=MultiTask(train.targets, classes, weights, config),
         train=train,
         labels=np.maximum(next(iter(train.targets.values())), 0),
+        files=parts.train.files,
         validate=validation.measure,
         test=(lambda net, device, _: test.measure(net, device)) if test else None,
         monitor="balanced accuracy",

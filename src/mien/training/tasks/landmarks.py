@@ -53,17 +53,20 @@ class Config:
 
 
 def prepare(recipe: Recipe, config: Config) -> Job:
-    parts = Parts(*(_with_boxes(part, config.margin) for part in read_parts(recipe)))
+    read = read_parts(recipe)
+    boxed = [_with_boxes(part, config.margin) for part in (read.train, read.validation, read.test)]
+    parts = Parts(boxed[0], boxed[1], boxed[2], read.lost)
     count = _points(parts.train)
     train = Pointed(recipe, parts.train, count, training=True)
     validation = Pointed(recipe, parts.validation, count)
     test = Pointed(recipe, parts.test, count) if len(parts.test) else None
-    facts = {"points": count, "pictures": len(train)}
+    facts = {"points": count, "pictures": len(train), **parts.lost}
     return Job(
         net=build(recipe, config, facts),
         criterion=regression_of(recipe, "wing", torch.ones(2 * count)),
         train=train,
         labels=np.zeros(len(train), np.int64),
+        files=parts.train.files,
         validate=lambda net, device: _measure(net, device, validation, config),
         test=(lambda net, device, _: _measure(net, device, test, config)) if test else None,
         monitor="nme",

@@ -57,11 +57,12 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         criterion=_Binary((1 - share) / share if config.balance else 1.0),
         train=train,
         labels=train.labels,
+        files=parts.train.files,
         validate=lambda net, device: _measure(net, device, validation, None),
         test=(lambda net, device, before: _measure(net, device, test, before)) if test else None,
         monitor="eer",
         higher=False,
-        facts={"pictures": len(train), "attacks": list(train.species)},
+        facts={"pictures": len(train), "attacks": list(train.species), **parts.lost},
         mixable=False,
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,11 +35,15 @@ TEMPLATE = (
 
 
 class Parts(NamedTuple):
-    """Listings of which no two show the same person.    test: empty where the recipe keeps none."""
+    """Listings of which no two show the same person.    test: empty where the recipe keeps none.
+
+    lost: facts of the pictures that were left out because no face was found or they could not be read.
+    """
 
     train: Listing
     validation: Listing
     test: Listing
+    lost: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_parts(recipe: Recipe) -> Parts:
@@ -46,25 +52,27 @@ def read_parts(recipe: Recipe) -> Parts:
     if not data.root:
         raise InputError("the recipe names no data: --set data.root=FOLDER")
     listing = read_source(data.source, Path(data.root), **data.options)
-    return Parts(*(_with_faces(recipe, part) for part in deal(recipe, listing)))
+    parts = deal(recipe, listing)
+    return _with_faces(recipe, parts) if data.align in TEMPLATES else parts
 
 
-def _with_faces(recipe: Recipe, listing: Listing) -> Listing:
+def _with_faces(recipe: Recipe, parts: Parts) -> Parts:
     """Without the pictures in which the pipeline finds no face; their crops are on disk from now on."""
-    data = recipe.data
-    if data.align not in TEMPLATES or not len(listing):
-        return listing
     from mien.training.data.align import acquire
 
-    acquired = acquire(listing, find_align(data.align), data.size)
-    if acquired.failures:
-        path, why = acquired.failures[0]
-        _log.warning(
-            "%d of %d pictures are left out: %s (%s)", len(acquired.failures), len(listing), why, path
-        )
+    data = recipe.data
+    whole = Listing(tuple(sample for part in parts[:3] for sample in part.samples))
+    acquired = acquire(whole, find_align(data.align), data.size)
     if not acquired.listing.samples:
         raise ThinData(f"no face was found in {data.root}: check the pictures, or set data.align to whole")
-    return acquired.listing
+    if acquired.failures:
+        path, why = acquired.failures[0]
+        _log.warning("%d of %d pictures are left out: %s (%s)", len(acquired.failures), len(whole), why, path)
+    kept = set(map(id, acquired.listing.samples))
+    codes = Counter(error.code for _, error in acquired.failures)
+    lost = {"pictures": len(whole), "failed": len(acquired.failures), "codes": dict(codes)}
+    train, validation, test = (part.where(lambda sample: id(sample) in kept) for part in parts[:3])
+    return Parts(train, validation, test, {"failures_to_acquire": lost})
 
 
 def deal(recipe: Recipe, listing: Listing) -> Parts:
@@ -84,7 +92,8 @@ def deal(recipe: Recipe, listing: Listing) -> Parts:
     parts = [*split_by_identity(listing, shares, data.split_seed), Listing(())][:3]
     if data.limit:
         parts = [_sample(part, data.limit, data.split_seed) for part in parts]
-    return Parts(*parts)
+    train, validation, test = parts
+    return Parts(train, validation, test)
 
 
 def _sample(listing: Listing, limit: int, seed: int) -> Listing:

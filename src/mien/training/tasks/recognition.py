@@ -66,11 +66,12 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         criterion=criterion,
         train=dataset,
         labels=dataset.labels,
+        files=train.files,
         validate=validation.measure,
         test=test.measure_at if test else None,
         monitor=config.monitor,
         higher=config.monitor != "eer",
-        facts={"people": len(train.classes), "pictures": len(train)},
+        facts={"people": len(train.classes), "pictures": len(train), **parts.lost},
     )
 
 
