@@ -121,7 +121,7 @@ def onto_shown(contribution: NDArray[Any], crop: AlignedFace, shown: AlignedFace
 def smoothed(heat: Heat, sigma: float = SIGMA) -> Heat:
     """Blur a map; its sum stays.
 
-    >>> smoothed(np.eye(20)).sum().round(6)
+    >>> round(float(smoothed(np.eye(20)).sum()), 6)
     20.0
     """
     width = sigma * len(heat)
