@@ -14,8 +14,8 @@ from mien.cli.main import run
 from mien.core.report import FaceReport
 from mien.core.types import Box, Detection
 from mien.embedding.compare import Judgement
-from mien.pipeline import explain as room
 from mien.pipeline.explain import ExplainedFace, Explanation
+from mien.training import explain as room
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,9 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
     heat = np.linspace(-1, 1, 56 * 56).reshape(56, 56)
     face = ExplainedFace(report, np.full((56, 56, 3), 90, np.uint8), heat, {"eyes": 0.3, "mouth": 0.1})
     judgement = Judgement(True, 0.7, 1e-5, 0, 1e-4, True, 0.5, 0.99, 0.5)
-    monkeypatch.setattr(room, "explain", lambda *_, **__: Explanation(judgement, "rise", face, face, 812))
+    monkeypatch.setattr(
+        room, "explain_faces", lambda *_, **__: Explanation(judgement, "rise", face, face, 812)
+    )
 
 
 def call(*arguments: Any) -> int:
