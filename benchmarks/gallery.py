@@ -1,24 +1,29 @@
 """Speed, memory and agreement of the gallery as it grows, beside what users would take instead, in one run.
 
-python -m benchmarks.gallery [--quick] [--people N …] [--peer-python PYTHON] [--json OUT]
+python -m benchmarks.gallery [--quick] [--people N …] [--systems SYSTEM …] [--peer-python PYTHON]
+                             [--add] [--json OUT]
 
 PYTHON has the `peers` extra, for DeepFace; MIEN_TEST_POSTGRES names a server (`.ci/services.sh`). Every
 system is built and asked in a fresh process, so that memory is its own. CPU seconds are the process's: a
-database server's are not in them. `--quick` stops at 10,000 people.
+database server's are not in them. `--quick` stops at 10,000 people. OUT is written after every row; `--add`
+keeps the rows that it has of other systems and sizes, each with its date. All of it takes five minutes on two
+quiet cores.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.gallery_data import write_questions
 from benchmarks.gallery_systems import SYSTEMS, drop_schema
-from benchmarks.measuring import ROOT, Json, arguments, report, versions
+from benchmarks.measuring import ROOT, Json, arguments, machine, report, versions
 
 SIZES = (10_000, 100_000, 1_000_000)
 AIMS = {
@@ -34,34 +39,72 @@ PACKAGES = ("apsw", "cryptography", "faiss-cpu", "milvus-lite", "numpy", "psycop
 
 
 def main() -> None:
-    parser = arguments("gallery", __doc__)
-    parser.add_argument("--people", type=int, nargs="+", default=[*SIZES])
-    parser.add_argument("--quick", action="store_true", help="10,000 people only")
-    parser.add_argument("--peer-python", help="a Python that has DeepFace")
-    parser.add_argument("--folder", type=Path, help="where galleries are made; default: a temporary folder")
-    given = parser.parse_args()
-    rows: list[Json] = []
+    given = _options()
+    rows, earlier = _earlier(given.json) if given.add else ([], [])
     left_out: dict[str, str] = {}
     for people in SIZES[:1] if given.quick else given.people:
         with tempfile.TemporaryDirectory(dir=given.folder) as home:
             write_questions(Path(home) / "questions.npz", people)
-            for name, system in SYSTEMS.items():
+            for name in given.systems:
                 python, reason = _python(name, given.peer_python)
                 if reason:
                     left_out[name] = reason
-                elif people <= system.most:
-                    rows.append(_measure(python, name, people, Path(home)))
-                    print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    largest = {name: system.most for name, system in SYSTEMS.items() if system.most < max(SIZES)}
+                elif people <= SYSTEMS[name].most:
+                    row = _measure(python, name, people, Path(home))
+                    print(json.dumps(row), file=sys.stderr, flush=True)
+                    rows = _with(rows, row)
+                    _write(rows, earlier, left_out, given.json)
+    if given.json is None:
+        _write(rows, earlier, left_out, None)
+
+
+def _options() -> argparse.Namespace:
+    parser = arguments("gallery", __doc__)
+    parser.add_argument("--people", type=int, nargs="+", default=[*SIZES])
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=[*SYSTEMS], metavar="SYSTEM")
+    parser.add_argument("--quick", action="store_true", help="10,000 people only")
+    parser.add_argument("--add", action="store_true", help="keep the rows that OUT has of other runs")
+    parser.add_argument("--peer-python", help="a Python that has DeepFace")
+    parser.add_argument("--folder", type=Path, help="where galleries are made; default: a temporary folder")
+    given = parser.parse_args()
+    if given.add and given.json is None:
+        parser.error("--add needs --json OUT")
+    return given
+
+
+def _earlier(out: Path) -> tuple[list[Json], list[Json]]:
+    """The rows of a file that was written before on this machine, and the runs that they are of."""
+    if not out.exists():
+        return [], []
+    found = json.loads(out.read_text(encoding="utf-8"))
+    here = machine()
+    if any(found["machine"][name] != here[name] for name in ("processor", "cores")):
+        raise SystemExit(f"{out.name} was measured on another machine: leave --add out")
+    run = {name: found[name] for name in ("command", "date", "load_before")}
+    rows = [{"date": found["date"], **row} for row in found["rows"]]
+    return rows, [*found.get("earlier_runs", []), run]
+
+
+def _with(rows: list[Json], row: Json) -> list[Json]:
+    """The rows, with this one in place of one of the same system and size."""
+    names = list(SYSTEMS)
+    others = [r for r in rows if (r["system"], r["people"]) != (row["system"], row["people"])]
+    return sorted([*others, row], key=lambda r: (r["people"], names.index(r["system"])))
+
+
+def _write(rows: list[Json], earlier: list[Json], left_out: dict[str, str], out: Path | None) -> None:
+    """After every row, so that a run that is stopped leaves those it has."""
+    here = {row["system"] for row in rows}
     figures: Json = {
         "aims": AIMS,
         "dimension": 128,
-        "tried_up_to": largest,
-        "left_out": left_out,
+        "tried_up_to": {name: system.most for name, system in SYSTEMS.items() if system.most < max(SIZES)},
+        "left_out": {name: reason for name, reason in left_out.items() if name not in here},
+        "earlier_runs": earlier,
         "rows": rows,
         "packages": versions(PACKAGES),
     }
-    report("gallery", figures, given.json)
+    report("gallery", figures, out)
 
 
 def _python(name: str, peers: str | None) -> tuple[str, str]:
@@ -87,7 +130,7 @@ def _measure(python: str, name: str, people: int, home: Path) -> Json:
         finally:
             if name.endswith("PostgreSQL"):
                 drop_schema(Path(folder))
-    row["load"] = round(os.getloadavg()[0], 1)
+    row |= {"load": round(os.getloadavg()[0], 1), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     return row
 
 

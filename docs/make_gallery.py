@@ -33,11 +33,17 @@ def gallery_page() -> str:
     left_out = "".join(f" {name}: left out, {reason}." for name, reason in found["left_out"].items())
     text = (
         f"`{found['command']}`, {found['machine']['processor']}, {found['machine']['cores']} cores, "
-        f"{found['date']}, load {found['load_before']} at the start.{left_out}\n\n"
+        f"{found['date']}, load {found['load_before']} at the start.{left_out}{_earlier(found)}\n\n"
         + table(COLUMNS, [_row(row) for row in found["rows"]])
         + "\n"
     )
     return BETWEEN.sub(lambda _: text, PAGE.read_text(encoding="utf-8"))
+
+
+def _earlier(found: dict[str, Any]) -> str:
+    runs = found.get("earlier_runs", [])
+    said = ", ".join(f"`{run['command']}` ({run['date']}, load {run['load_before']})" for run in runs)
+    return f" Rows that it did not measure are of {said}." if runs else ""
 
 
 def _row(row: dict[str, Any]) -> list[object]:
