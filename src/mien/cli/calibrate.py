@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import emit, percent, progress, rate, say, table
+from mien.cli.output import emit, percent, progress, rate, say, table, write_private
 from mien.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def calibrate(
         raise InputError("give either --people DIR, or --pairs FILE with --images DIR")
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
     embedder = config.profile.embedder
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"there is no folder {out.parent} to write to: make it, or choose another --out")
+    uri = gallery_uri(where)
+    if "://" in uri:
+        open_people(uri).close()  # a server that refuses should do so before the long work
     with open_analyzer(config) as analyzer:
         scores = _scores(analyzer, people, pairs, images, groups, which, as_json)
     made = make_calibration(
@@ -71,10 +76,10 @@ def calibrate(
         pictures=scores.pictures,
         subjects=scores.subjects,
     )
-    with open_people(gallery_uri(where)) as opened:
+    with open_people(uri) as opened:
         opened.set_calibration(embedder, made.to_json())
     if out is not None:
-        out.write_text(made.to_json(), encoding="utf-8")
+        write_private(out, made.to_json())
     if as_json:
         emit(_document(made, scores))
     else:

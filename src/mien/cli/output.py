@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mien.core.errors import MienError
+from mien.core.errors import InputError, MienError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +26,16 @@ def emit(document: object) -> None:
     json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads.  raises: InputError where it cannot be written."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            os.chmod(path, 0o600)  # it may have been there, open to others
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
 
 
 class JsonRows:

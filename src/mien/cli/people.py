@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import emit, say, table
+from mien.cli.output import emit, say, table, write_private
 
 if TYPE_CHECKING:
     from mien.core.people import Person
@@ -52,23 +52,25 @@ def show(who: Who, where: gallery_options.Where = None, as_json: options.Json = 
 
 
 @app.command()
-def rename(who: Who, name: str, where: gallery_options.Where = None) -> None:
+def rename(who: Who, name: str, where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """Give somebody a name, or another one."""
     from mien.gallery.corrections import rename as rename_person
 
     with _open(where) as opened:
-        say(f"now called {rename_person(opened, who, name).name}")
+        person = rename_person(opened, who, name)
+    _tell({"person": person.to_dict()}, f"now called {person.name}", as_json)
 
 
 @app.command()
-def merge(keep: Who, other: Who, where: gallery_options.Where = None) -> None:
+def merge(keep: Who, other: Who, where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """Two entries are one person: the first keeps its name and takes all photos."""
     from mien.gallery.corrections import merge as merge_people
 
     with _open(where) as opened:
         person = merge_people(opened, keep, other)
         photos = len(opened.faces(person.id))
-        say(f"{person.name or keep} has {photos} photos now; `people undo` takes it back")
+    words = f"{person.name or keep} has {photos} photos now; `people undo` takes it back"
+    _tell({"person": person.to_dict(), "photos": photos}, words, as_json)
 
 
 @app.command()
@@ -77,6 +79,7 @@ def split(
     photos: Annotated[list[int], typer.Argument(help="Photos to take out, as `people show` numbers them.")],
     name: Annotated[str | None, typer.Option("--name", help="Who these photos show.")] = None,
     where: gallery_options.Where = None,
+    as_json: options.Json = False,
 ) -> None:
     """These photos show somebody else."""
     from mien.core.people import person_code
@@ -84,49 +87,54 @@ def split(
 
     with _open(where) as opened:
         person = split_person(opened, who, photos, name)
-        say(f"{person.name or person_code(person.id)} is a person of their own now")
+    words = f"{person.name or person_code(person.id)} is a person of their own now"
+    _tell({"person": person.to_dict()}, words, as_json)
 
 
 @app.command("not-same")
-def not_same(a: Who, b: Who, where: gallery_options.Where = None) -> None:
+def not_same(a: Who, b: Who, where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """Two people look alike but are different: never join them."""
     from mien.gallery.corrections import not_the_same
 
     with _open(where) as opened:
         not_the_same(opened, a, b)
-        say("they will never be joined")
+        pair = [opened.find(who).to_dict()["id"] for who in (a, b)]
+    _tell({"different": pair}, "they will never be joined", as_json)
 
 
 @app.command()
-def undo(where: gallery_options.Where = None) -> None:
+def undo(where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """Take back the newest correction."""
     from mien.gallery.corrections import undo as undo_correction
 
     with _open(where) as opened:
-        say(f"taken back: {undo_correction(opened).replace('_', ' ')}")
+        kind = undo_correction(opened)
+    _tell({"undone": kind}, f"taken back: {kind.replace('_', ' ')}", as_json)
 
 
 @app.command()
 def remove(
     photo: Annotated[int, typer.Argument(help="The photo, as `people show` numbers it.")],
     where: gallery_options.Where = None,
+    as_json: options.Json = False,
 ) -> None:
     """Forget one photo of somebody, for good."""
     from mien.gallery.corrections import remove_face
 
     with _open(where) as opened:
         remove_face(opened, photo)
-        say("the photo is gone")
+    _tell({"removed": photo}, "the photo is gone", as_json)
 
 
 @app.command()
-def withdraw(who: Who, where: gallery_options.Where = None) -> None:
+def withdraw(who: Who, where: gallery_options.Where = None, as_json: options.Json = False) -> None:
     """Consent is withdrawn: this person is not matched from now on."""
     from mien.gallery.leave import withdraw as withdraw_consent
 
     with _open(where) as opened:
-        withdraw_consent(opened, who)
-        say("not matched any more; `people erase` or `people purge` removes the data")
+        person = withdraw_consent(opened, who)
+    words = "not matched any more; `people erase` or `people purge` removes the data"
+    _tell({"person": person.to_dict()}, words, as_json)
 
 
 @app.command()
@@ -182,6 +190,7 @@ def export(
     who: Who,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write here, not to stdout.")] = None,
     where: gallery_options.Where = None,
+    as_json: options.Json = False,
 ) -> None:
     """Everything that is known about somebody, as JSON: their right to a copy."""
     from mien.gallery.leave import export as export_person
@@ -191,28 +200,35 @@ def export(
     if out is None:
         emit(data)
         return
-    out.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    out.chmod(0o600)
-    say(f"written to {out}: it holds biometric data, keep it safe")
+    write_private(out, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    _tell({"written": str(out)}, f"written to {out}: it holds biometric data, keep it safe", as_json)
 
 
 @app.command("import")
 def import_person(
     files: Annotated[list[Path], typer.Argument(help="Files that `people export` wrote, of any gallery.")],
     where: gallery_options.Where = None,
+    as_json: options.Json = False,
 ) -> None:
     """Enrol people from their exports."""
     from mien.core.errors import InputError
+    from mien.core.people import person_code
     from mien.gallery.leave import take_in
     from mien.pipeline.stores import gallery_uri, open_people
 
+    exports = []
+    for file in files:  # all are read before anybody is enrolled
+        try:
+            exports.append(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+            raise InputError(
+                f"{file} cannot be read ({why}): give a file that `mien people export` wrote"
+            ) from error
     with open_people(gallery_uri(where)) as opened:
-        for file in files:
-            try:
-                data = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise InputError(f"{file} cannot be read ({error}): give another file") from error
-            say(f"{take_in(opened, data).name or file.name} is enrolled")
+        taken = [take_in(opened, data) for data in exports]
+    names = ", ".join(person.name or person_code(person.id) for person in taken)
+    _tell({"people": [person.to_dict() for person in taken]}, f"enrolled: {names}", as_json)
 
 
 @app.command()
@@ -220,6 +236,7 @@ def adopt(
     file: Annotated[Path, typer.Argument(help="DeepFace's .pkl, or the JSON of CompreFace's faces.")],
     images: Annotated[Path, typer.Option("--images", help="The folder that holds the pictures.")],
     kind: Annotated[str, typer.Option("--from", help="deepface or compreface.")] = "deepface",
+    which: gallery_options.Which = None,
     where: gallery_options.Where = None,
     consent_by: gallery_options.ConsentBy = None,
     purpose: gallery_options.Purpose = "recognition",
@@ -246,7 +263,13 @@ def adopt(
         for name, photos in found.people.items():
             photos_here = list(photos)
             report = enrol(
-                opened.people, opened.analyzer, name, photos_here, opened.calibration, consent=consent
+                opened.people,
+                opened.analyzer,
+                name,
+                photos_here,
+                opened.calibration,
+                consent=consent,
+                which=which,
             )
             reports.append(report)
             failure = f"; {report.error}" if report.error else ""
@@ -292,11 +315,13 @@ def check(where: gallery_options.Where = None, as_json: options.Json = False) ->
 def backup(
     path: Annotated[Path, typer.Argument(help="The file to write; the key is not in it.")],
     where: gallery_options.Where = None,
+    as_json: options.Json = False,
 ) -> None:
     """Copy the gallery while it is in use."""
     with _open(where) as opened:
         opened.records.backup(path)
-        say(f"written to {path}; keep the key file too, without it the copy cannot be read")
+    words = f"written to {path}; keep the key file too, without it the copy cannot be read"
+    _tell({"written": str(path)}, words, as_json)
 
 
 @contextmanager
@@ -305,6 +330,13 @@ def _open(where: str | None) -> Iterator[People]:
 
     with open_people(gallery_uri(where), create=False) as opened:
         yield opened
+
+
+def _tell(document: dict[str, object], words: str, as_json: bool) -> None:
+    if as_json:
+        emit(document)
+    else:
+        say(words)
 
 
 def _row(person: Person) -> tuple[object, ...]:

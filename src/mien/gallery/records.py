@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import apsw
 
-from mien.core.errors import StoreCorrupt, StoreError
+from mien.core.errors import InputError, StoreCorrupt, StoreError
 from mien.gallery.index import Index
 from mien.gallery.schema import STEPS, steps_after
 from mien.gallery.sql import SqlRecords
@@ -171,7 +171,12 @@ class SqliteRecords(SqlRecords):
 
     def backup(self, path: Path) -> None:
         with self._thread, _named_errors():
-            _touch_private(path)
+            try:
+                _touch_private(path)
+            except OSError as error:
+                raise InputError(
+                    f"{path} cannot be written ({error.strerror}): choose another place"
+                ) from error
             target = apsw.Connection(str(path))
             try:
                 with target.backup("main", self._db, "main") as copying:
