@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.embedding.common import common_direction
-from mien.gallery.templates import advise, own_parts, pool
+from mien.gallery.templates import advise, bits_clarity, own_parts, pool, pool_bits, similarities
+from mien.privacy.protect import BioHash
 
 Array = NDArray[np.float32]
 DIMENSION, COMMON = 128, 0.5
@@ -84,3 +85,20 @@ def test_what_faces_share_is_measured_for_the_networks_that_ship() -> None:
         assert direction.shape == (dimension,)
         assert np.linalg.norm(direction) == pytest.approx(1, abs=1e-6)
     assert common_direction("sface+of my own") is None
+
+
+@pytest.mark.parametrize("photos", [2, 8])
+def test_bits_do_not_make_strangers_alike_either(photos: int) -> None:
+    rng = np.random.default_rng(photos)
+    codes = BioHash(b"key", DIMENSION)
+    strangers, known = people(1000, 1, rng)[:, 0], people(60, photos, rng)
+    equal = np.full(photos, 0.6, dtype=np.float32)
+    asked = codes.protect(own_parts(strangers, AXIS))
+    stored = [codes.protect(own_parts(faces, AXIS)) for faces in known]
+    single = np.stack([similarities(code, np.stack([faces[0] for faces in stored])) for code in asked])
+    pooled = np.stack([pool_bits(faces, equal) for faces in stored])
+    clear = np.array([bits_clarity(faces) for faces in stored])
+    many = np.stack([similarities(code, pooled) * clear for code in asked])
+    assert abs(many.mean()) < 0.01
+    assert np.quantile(many, 0.999) <= np.quantile(single, 0.999)
+    assert bits_clarity(stored[0][:1]) == pytest.approx(1, abs=1e-6)

@@ -12,20 +12,38 @@ from mien.pipeline.gallery import Gallery
 
 ASKED, STRANGERS = 0.01, 300
 # Strangers who get a name although one in a hundred may: more than 8 of 300 happens once in 250 times.
+# Where bits stand for embeddings, twice as many: bits blur, and the likeness of these strangers is not known.
 MOST = 8
 
 
 @pytest.mark.long
 @pytest.mark.weights
 @pytest.mark.shared
-@pytest.mark.parametrize("profile", ["balanced", "accurate"])
+@pytest.mark.parametrize(
+    ("profile", "protection", "most"),
+    [
+        ("balanced", "rotation", MOST),
+        ("accurate", "rotation", MOST),
+        ("balanced", "biohash", 2 * MOST),
+        ("accurate", "biohash", 2 * MOST),
+    ],
+)
 @pytest.mark.parametrize("photos", [1, 3, 8])
 def test_strangers_get_a_name_as_rarely_as_asked(
-    profile: str, photos: int, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: str,
+    protection: str,
+    most: int,
+    photos: int,
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing was fitted to wild40, nor to the people of celeba10k whose number three does not divide."""
     monkeypatch.setenv("MIEN_KEYS", str(tmp_path / "keys"))
-    with Analyzer(configure(profile)) as analyzer, Gallery(str(tmp_path / "g"), analyzer=analyzer) as gallery:
+    with (
+        Analyzer(configure(profile)) as analyzer,
+        Gallery(str(tmp_path / "g"), analyzer=analyzer, protection=protection) as gallery,
+    ):
         for folder in sorted((shared / "wild40").iterdir()):
             if folder.is_dir():
                 gallery.enrol(folder.name, sorted(map(str, folder.glob("*.jpg")))[:photos], which="center")
@@ -33,7 +51,7 @@ def test_strangers_get_a_name_as_rarely_as_asked(
         answers = [*gallery.identify_many(_strangers(shared / "celeba10k"), fpir=ASKED)]
     faces = [answer.faces[0] for answer in answers if answer.faces]
     assert len(faces) > 0.95 * STRANGERS
-    assert sum(face.decision is not None for face in faces) <= MOST
+    assert sum(face.decision is not None for face in faces) <= most
 
 
 def _strangers(folder: Path) -> list[str]:

@@ -28,7 +28,7 @@ def identify(
     as_json: options.Json = False,
 ) -> int:
     """Say who is in each picture; "unknown" is an answer."""
-    from mien.pipeline.identify import operating_point
+    from mien.pipeline.identify import as_compared, operating_point
 
     rows: list[tuple[object, ...]] = []
     readable = seen = known = 0
@@ -36,7 +36,8 @@ def identify(
         where, profile, models, allow_noncommercial, formats, create=False
     ) as gallery:
         embedder = gallery.analyzer.config.profile.embedder
-        point = operating_point(gallery.calibration, gallery.people.searchable(embedder), fpir)
+        calibration = as_compared(gallery.people, gallery.calibration)
+        point = operating_point(calibration, gallery.people.searchable(embedder), fpir)
         document = JsonRows("results", {"gallery": point.to_dict()})
         with document if as_json else progress(True), progress(as_json) as bar:
             task = bar.add_task("pictures", total=None)
@@ -48,7 +49,7 @@ def identify(
                 if as_json:
                     document.row(answer.to_dict())
                 else:
-                    rows += _rows(answer, gallery.calibration.smallest_fmr)
+                    rows += _rows(answer, calibration.smallest_fmr)
             if not seen:
                 raise InputError(NO_PICTURES)
     if not as_json:

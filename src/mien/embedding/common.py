@@ -18,12 +18,19 @@ from mien.embedding.fuse import JOINT, fusion_of
 
 
 def common_direction(embedder: str) -> NDArray[np.float32] | None:
-    """The direction of the mean embedding of faces: (D,) of unit length, or None where it was not measured.
+    """The direction of `mean_embedding`: (D,) of unit length."""
+    mean = mean_embedding(embedder)
+    return None if mean is None else np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
+
+def mean_embedding(embedder: str) -> NDArray[np.float64] | None:
+    """The mean of faces' embeddings, (D,), or None where it was not measured.
+
+    Its squared length is the mean cosine of strangers.
     embedder: the name that `Embedding.model` carries; fused networks are joined with "+".
 
-    >>> common_direction("sface").shape, common_direction("of my own")
-    ((128,), None)
+    >>> (mean_embedding("sface") ** 2).sum().round(2), mean_embedding("of my own")
+    (np.float64(0.04), None)
     """
     parts = embedder.split(JOINT)
     means = [mean for mean in map(_mean, parts) if mean is not None]
@@ -31,8 +38,7 @@ def common_direction(embedder: str) -> NDArray[np.float32] | None:
         return None
     if len(parts) > 1:
         means = [scale * mean for scale, mean in zip(fusion_of(embedder).scales, means, strict=True)]
-    joined = np.concatenate(means)
-    return np.asarray(joined / np.linalg.norm(joined), dtype=np.float32)
+    return np.concatenate(means)
 
 
 def _mean(network: str) -> NDArray[np.float64] | None:

@@ -46,7 +46,7 @@ class People:
     records: an open store, made a gallery by `found` if it is new.    sealer: opened with the gallery's key.
     load_protector: `mien.privacy.protect.load_protector`.    folder: for index snapshots, or None.
     actor: who acts, for the audit log.    clock: seconds since 1970.
-    common: what all faces share, as a network sees it (`mien.embedding.common.common_direction`).
+    common: the mean of faces' embeddings, by network (`mien.embedding.common.mean_embedding`).
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class People:
         self.clock = clock
         self.ids = IdSource()
         self._protection = Protection(records, self.vault, load_protector, common)
-        self.search = Search(records, self.vault, folder, self._protection.common)
+        self.search = Search(records, self.vault, folder, self._protection)
         self._touched: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -286,6 +286,15 @@ class People:
     def open_faces(self, row: PersonRow) -> list[OpenFace]:
         key = self.vault.key_of(row)
         return [self.vault.open_face(face, key) for face in self.records.faces_of([row.id])]
+
+    @property
+    def protection(self) -> str:
+        """How templates are kept: "plain", "rotation" or "biohash"."""
+        return self._protection.kind
+
+    def share(self, model: str) -> float:
+        """The share of a squared length that all faces have in common and this gallery's bits leave out."""
+        return self._protection.share(model)
 
     def protect(self, model: str, vectors: NDArray[np.float32]) -> Templates:
         """Embeddings as this gallery stores them.  vectors: (N, D)."""

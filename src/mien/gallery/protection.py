@@ -13,10 +13,12 @@ from mien.core.people import Sample
 from mien.core.protocols import Protector
 from mien.gallery.index import Templates
 from mien.gallery.rows import Records
+from mien.gallery.templates import own_parts
 from mien.gallery.vault import Vault
 
+BITS = "biohash"
 LoadProtector = Callable[[str, bytes, int], Protector]
-LoadCommon = Callable[[str], NDArray[np.float32] | None]
+LoadCommon = Callable[[str], NDArray[np.floating] | None]
 
 
 def nothing_common(model: str) -> None:
@@ -33,10 +35,18 @@ class Protection:
         self._records, self._vault = records, vault
         self._load, self._load_common = load, common
         self._known: dict[str, Protector] = {}
-        self._common: dict[str, NDArray[np.float32] | None] = {}
+        self._common: dict[str, NDArray[np.float32]] = {}
+        self._secret: tuple[str, bytes] | None = None
+
+    @property
+    def kind(self) -> str:
+        """ "plain", "rotation" or "biohash"."""
+        return self._told()[0]
 
     def protect(self, model: str, vectors: NDArray[np.float32]) -> Templates:
-        """vectors: (N, D) embeddings."""
+        """vectors: (N, D) embeddings.  Bits are few: they are of what a face does not share with others."""
+        if self.kind == BITS:
+            vectors = own_parts(vectors, self._direction(model))
         return self._of(model, vectors.shape[1]).protect(vectors)
 
     def protect_samples(self, batch: Sequence[Sequence[Sample]]) -> list[list[Any]]:
@@ -59,21 +69,36 @@ class Protection:
         return self._of(model, templates.shape[1]).recover(templates)
 
     def common(self, model: str) -> NDArray[np.float32] | None:
-        """What all faces share, as templates see it: (D,); None where it is not known or they are bits."""
+        """What all faces share, as templates see it: (D,); None where it is not known or not in them."""
+        direction = self._direction(model)
+        if direction is None or self.kind == BITS:
+            return None
         if model not in self._common:
-            direction = self._load_common(model)
-            template = None if direction is None else self.protect(model, direction[None])[0]
-            self._common[model] = (
-                None if template is None or template.dtype == np.uint8 else template.astype(np.float32)
-            )
+            self._common[model] = self.protect(model, direction[None])[0].astype(np.float32)
         return self._common[model]
+
+    def share(self, model: str) -> float:
+        """The share of a squared length that all faces have in common and bits leave out; 0 elsewhere."""
+        mean = self._load_common(model) if self.kind == BITS else None
+        return 0.0 if mean is None else float(mean @ mean)
+
+    def _direction(self, model: str) -> NDArray[np.float32] | None:
+        mean = self._load_common(model)
+        return None if mean is None else np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
     def _of(self, model: str, dimension: int) -> Protector:
         known = self._known.get(model)
         if known is None:
+            kind, seed = self._told()
+            known = self._known[model] = self._load(kind, seed + model.encode(), dimension)
+        return known
+
+    def _told(self) -> tuple[str, bytes]:
+        """Kind and secret, as the gallery keeps them."""
+        if self._secret is None:
             sealed = self._records.get_meta("protection")
             if sealed is None:
                 raise StoreCorrupt("the gallery lost its record 'protection': restore it from a backup")
             kind, seed = self._vault.open_own(sealed, "protection")
-            known = self._known[model] = self._load(kind, bytes.fromhex(seed) + model.encode(), dimension)
-        return known
+            self._secret = str(kind), bytes.fromhex(seed)
+        return self._secret

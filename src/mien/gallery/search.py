@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from mien.gallery import snapshot
 from mien.gallery.ann import ScanIndex, scan_works
 from mien.gallery.flat import FlatIndex
 from mien.gallery.index import Ids, Index, Templates
+from mien.gallery.protection import Protection
 from mien.gallery.rows import FaceRow, PersonRow, Records
-from mien.gallery.templates import comparable, pool, pool_bits, similarities
+from mien.gallery.templates import bits_clarity, comparable, pool, pool_bits, similarities
 from mien.gallery.vault import OpenFace, Vault
 
 FLAT_LIMIT = 20_000
@@ -31,15 +32,13 @@ _PAGE = 500
 class Search:
     """One index a model, kept up to date with the records.
 
-    folder: where snapshots go, or None to keep none.    common: what all faces share, by network.
+    folder: where snapshots go, or None to keep none.
     """
 
-    def __init__(
-        self, records: Records, vault: Vault, folder: Path | None, common: Callable[[str], Any]
-    ) -> None:
+    def __init__(self, records: Records, vault: Vault, folder: Path | None, protection: Protection) -> None:
         self._records = records
         self._vault = vault
-        self._common = common
+        self._protection = protection
         self._path = None if folder is None else folder / "index.sealed"
         self._indexes: dict[str, Index] = {}
         self._revision = 0
@@ -113,7 +112,7 @@ class Search:
         if not people:
             return []
         templates = self._pooled(faces, model)
-        scores = similarities(query, templates).tolist()
+        scores = self._scores(query, templates, faces, model).tolist()
         best = sorted(zip(scores, people, strict=True), key=lambda pair: (-pair[0], pair[1]))[:top]
         opened = {id: self._vault.open_person(rows[id], keys[id]) for _, id in best}
         return [Match(id, opened[id].name, score) for score, id in best]
@@ -206,8 +205,19 @@ class Search:
             grown.put(*index.everything())
             self._indexes[model] = grown
 
+    def _scores(
+        self, query: Templates, templates: Any, faces: Mapping[int, Sequence[OpenFace]], model: str
+    ) -> NDArray[np.float32]:
+        """Similarities as the embeddings have them.  templates: (N, D), of the people in ``faces``."""
+        scores = similarities(query, templates)
+        if templates.dtype != np.uint8:
+            return scores
+        clear = [bits_clarity(stack([face.template for face in shown])) for shown in faces.values()]
+        share = self._protection.share(model)
+        return np.asarray(share + (1 - share) * scores * np.array(clear), dtype=np.float32)
+
     def _pooled(self, faces: Mapping[int, Sequence[OpenFace]], model: str) -> Any:
-        common = self._common(model)
+        common = self._protection.common(model)
         return stack([pool_faces(shown, common) for shown in faces.values()])
 
     def _open(self, faces: Iterable[FaceRow], keys: Mapping[int, bytes]) -> list[OpenFace]:

@@ -63,6 +63,12 @@ def pool_bits(codes: NDArray[np.uint8], qualities: NDArray[np.float32]) -> NDArr
     return np.packbits(votes > 0)
 
 
+def bits_clarity(codes: NDArray[np.uint8]) -> float:
+    """What the similarity with `pool_bits` is multiplied by, as `pool` shortens means of vectors."""
+    mutual = np.mean([similarities(code, codes).mean() for code in codes])
+    return float(max(mutual, LEAST_WEIGHT) ** ((1 - CLEARER) / 2))
+
+
 def similarities(query: NDArray[Any], templates: NDArray[Any]) -> NDArray[np.float32]:
     """Cosine of a query with each template; for packed bits its estimate from the Hamming distance.
 

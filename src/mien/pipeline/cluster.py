@@ -90,6 +90,7 @@ def group_into(people: People, found: Sequence[Found], calibration: Calibration)
     owners = [*(face.owner for face in stored), *(-1 if o not in names else o for o in before)]
     row_of = {face.owner: row for row, face in enumerate(stored)}
     labels = _cluster_protected(
+        people.share(model),
         np.stack([*(face.template for face in stored), *fresh]),
         strangers(calibration),
         np.array([*(face.quality for face in stored), *(face.sample.quality for face in found)]),
@@ -102,20 +103,22 @@ def group_into(people: People, found: Sequence[Found], calibration: Calibration)
 
 
 def _cluster_protected(
-    templates: np.ndarray, who: Strangers, qualities: np.ndarray, *rest: Any
+    share: float, templates: np.ndarray, who: Strangers, qualities: np.ndarray, *rest: Any
 ) -> np.ndarray:
     """Cluster templates as the gallery stores them.
 
     The cosine of sign bits is 2 / pi arcsin of the embeddings' (Charikar 2002), and its own sampling error
     adds to their scatter.
+    share: what all faces have in common, which bits leave out.
     """
     if templates.dtype != np.uint8:
         return cluster(templates, who, qualities, *rest)
     bits = 8 * templates.shape[1]
     signs = (np.unpackbits(templates, axis=1).astype(np.float32) * 2 - 1) / np.sqrt(np.float32(bits))
-    share = 2 / np.pi
-    seen = Strangers(share * float(np.arcsin(who.mean)), float(np.hypot(share * who.spread, bits**-0.5)))
-    return cluster(signs, seen, qualities * np.sqrt(share), *rest)
+    slope = 2 / np.pi
+    mean, spread = (who.mean - share) / (1 - share), who.spread / (1 - share)
+    seen = Strangers(slope * float(np.arcsin(mean)), float(np.hypot(slope * spread, bits**-0.5)))
+    return cluster(signs, seen, qualities * np.sqrt(slope), *rest)
 
 
 def _remember(

@@ -190,8 +190,9 @@ def _looks_like(
     people: People, name: str | None, samples: Iterable[Sample], calibration: Calibration
 ) -> str | None:
     """Somebody else in the gallery whom these photos resemble more than strangers do."""
-    from mien.pipeline.identify import operating_point
+    from mien.pipeline.identify import as_compared, operating_point
 
+    calibration = as_compared(people, calibration)
     for sample in samples:
         size = people.searchable(sample.embedding.model)
         if not size:

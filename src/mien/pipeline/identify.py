@@ -10,9 +10,11 @@ from mien.core.errors import InputError
 from mien.core.people import Match, person_code
 from mien.core.report import FaceReport, PhotoReport
 from mien.embedding.calibration import Calibration
+from mien.embedding.coarse import of_signs
 from mien.gallery.people import People
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.index.seen import looks
+from mien.privacy.protect import BIOHASH_BITS, BioHash
 
 DEFAULT_FPIR = 0.01
 
@@ -29,6 +31,13 @@ def operating_point(calibration: Calibration, people: int, fpir: float) -> Opera
     fmr = -expm1(log1p(-fpir) / max(people, 1))
     threshold = calibration.threshold(fmr, extrapolate=True)
     return Operating(people, fpir, fmr, threshold, fmr >= calibration.smallest_fmr * (1 - 1e-9))
+
+
+def as_compared(people: People, calibration: Calibration) -> Calibration:
+    """The calibration of similarities as this gallery has them: of embeddings, or estimated from bits."""
+    if people.protection != BioHash.kind:
+        return calibration
+    return of_signs(calibration, BIOHASH_BITS, people.share(calibration.embedder))
 
 
 def identify_many(
@@ -65,6 +74,7 @@ def identify_faces(
     """Name the faces of one analysed picture."""
     found = [_matches(people, face, max(top, 5), among) for face in report.faces]
     models = {face.embedding.model for face in report.faces if face.embedding is not None}
+    calibration = as_compared(people, calibration)
     size = max((people.searchable(model) for model in models), default=0) if among is None else len(among)
     point = operating_point(calibration, size, fpir)
     chosen = assign(found, point.threshold)

@@ -10,7 +10,7 @@ import platformdirs
 
 from mien.core.errors import InputError, StoreError
 from mien.embedding.calibration import Calibration, parse_calibration
-from mien.embedding.common import common_direction
+from mien.embedding.common import mean_embedding
 from mien.gallery.founding import found, gallery_id
 from mien.gallery.people import People
 from mien.gallery.rekey import Rekeyed, opens, rekey
@@ -52,7 +52,7 @@ def open_people(
             lambda id, new: Keyring(master_key(id, create=True) if new else _key(records, id)),
             protection,
         )
-        return People(records, sealer, load_protector, folder, actor or _actor(), common=common_direction)
+        return People(records, sealer, load_protector, folder, actor or _actor(), common=mean_embedding)
     except BaseException:
         records.close()
         raise
@@ -97,7 +97,7 @@ def rekey_gallery(uri: str, destroy: bool = False, actor: str | None = None) -> 
             retire_key_file(gallery)
         if destroy:
             destroy_retired_key(gallery, old)
-        people = People(records, Keyring(key), load_protector, folder, common=common_direction)
+        people = People(records, Keyring(key), load_protector, folder, common=mean_embedding)
     except BaseException:
         records.close()
         raise

@@ -13,7 +13,7 @@ from mien.core.answers import Identification, PhotoIdentification
 from mien.core.people import Consent
 from mien.core.types import Image
 from mien.embedding.calibration import shipped_calibration
-from mien.embedding.common import common_direction
+from mien.embedding.common import mean_embedding
 from mien.gallery.founding import found
 from mien.gallery.people import People
 from mien.overlay.annotate import COLOURS, Marked, annotate
@@ -90,7 +90,7 @@ def _gallery() -> Iterator[People]:
         try:
             key = os.urandom(32)
             sealer = found(records, lambda gallery, new: Keyring(key))
-            people = People(records, sealer, load_protector, place, "demo", common=common_direction)
+            people = People(records, sealer, load_protector, place, "demo", common=mean_embedding)
         except BaseException:
             records.close()
             raise
