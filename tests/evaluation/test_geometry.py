@@ -11,8 +11,10 @@ import pytest
 from mien.cli.main import run
 from mien.core.errors import InputError, NoFaceFound
 from mien.core.mesh import Coefficients, Mesh
-from mien.evaluation.geometry import evaluate_geometry, seen_from_outside
-from mien.evaluation.metrics.mesh import surface_error
+from mien.evaluation.geometry import GeometryReport, evaluate_geometry, seen_from_outside
+from mien.evaluation.metrics.mesh import Alignment, surface_error
+from mien.evaluation.pages.frame import Run
+from mien.evaluation.pages.geometry import FAR, colours_of, geometry_page
 from mien.evaluation.seven import find_landmarks, landmarks_of_own_head, read_landmarks
 from mien.face3d.export.glb import write_glb
 from mien.face3d.export.obj import write_obj
@@ -22,6 +24,7 @@ from mien.face3d.model.basis import load_head_model
 from mien.face3d.model.shape import vertices_of
 from mien.face3d.rig.head import RiggedHead, rig
 from mien.geometry.rotation import rotation_from_vector
+from mien.page.html import page_html
 from mien.pipeline.analyze import Analyzer
 
 TURN = rotation_from_vector(np.array([0.2, -0.4, 0.1]))
@@ -223,3 +226,39 @@ def test_a_real_scan_against_itself_is_nothing_and_the_mean_head_is_about_a_mill
     (tmp_path / "one.json").write_text(json.dumps(both["scan"]))
     mean = evaluate_geometry(tmp_path / "mean.glb", tmp_path / "scan.ply", tmp_path / "one.json", most=2000)
     assert 0.5 < mean.errors["rigid+scale"].median < 1.5
+
+
+@pytest.fixture(scope="module")
+def against_another(files: Path) -> GeometryReport:
+    return evaluate_geometry(files / "head.glb", files / "other.ply", most=300)
+
+
+def test_the_mean_head_stands_beside_every_figure(against_another: GeometryReport) -> None:
+    answer = against_another.to_dict()
+    assert answer["mean_head"].keys() == answer["all"].keys()
+    for aligned in ("rigid", "rigid+scale"):
+        assert 0.2 < answer["mean_head"][aligned]["median_mm"] < 8
+
+
+@pytest.mark.parametrize("aligned", ["rigid", "rigid+scale"])
+def test_the_page_shows_what_json_says(against_another: GeometryReport, aligned: Alignment) -> None:
+    names, run = ("head.glb", "other.ply"), Run("mien evaluate geometry", {}, "0")
+    text = page_html(geometry_page(against_another, aligned, names, run))
+    assert f"{against_another.errors[aligned].median:.2f} mm" in text
+    assert "mean head" in text
+    assert text.count("data:image/jpeg") == 3
+
+
+def test_a_distances_colour_grows_from_blue_to_red() -> None:
+    colours = colours_of(np.linspace(0, FAR, 20)).astype(int)
+    assert colours[0, 2] > colours[0, 0]
+    assert colours[-1, 0] > colours[-1, 2]
+    assert (np.diff(colours[:, 0] - colours[:, 2]) > -40).all()
+
+
+def test_the_page_is_written_when_asked(files: Path, tmp_path: Path) -> None:
+    words = ["--prediction", str(files / "head.glb"), "--scan", str(files / "other.ply"), "--points", "300"]
+    with pytest.raises(SystemExit) as stopped:
+        run(["evaluate", "geometry", *words, "--html", str(tmp_path / "page.html"), "--json"])
+    assert stopped.value.code in (0, None)
+    assert "How far the head is from the scan" in (tmp_path / "page.html").read_text("utf-8")

@@ -43,6 +43,9 @@ def reconstruct(
     focal: Annotated[
         float | None, typer.Option("--focal", help="35-mm equivalent focal length, if the file does not say.")
     ] = None,
+    hair: Annotated[
+        bool, typer.Option("--hair/--no-hair", help="Lift the scalp to the hair's outline in the photo.")
+    ] = True,
     refine: Annotated[
         str | None,
         typer.Option("--refine", help="photometric: let the photo's brightness correct the shape."),
@@ -68,7 +71,7 @@ def reconstruct(
     targets = _targets(paths, out, FORMATS, config.formats)
     other = None if model is None else read_head_model(model)
     choices: dict[str, Any] = {"which": which, "ipd": ipd, "focal_35mm": focal, "texture": texture}
-    choices |= {"refine": refine, "model": other}
+    choices |= {"refine": refine, "model": other, "hair": hair}
     analyzer = open_analyzer(config, streams=1)
     rows: list[dict[str, Any]] = []
     with progress(as_json or len(targets) == 1) as bar:

@@ -15,6 +15,9 @@ from mien.core.types import HeadPose
 from mien.evaluation.metrics.mesh import Alignment, SurfaceError, face_region, surface_error
 from mien.evaluation.seven import Seven, find_landmarks, landmarks_of_own_head, read_landmarks
 from mien.face3d.export.read import read_mesh
+from mien.face3d.fit.contour import model_skin
+from mien.face3d.fit.scan import LANDMARKS7
+from mien.face3d.model.basis import load_head_model
 from mien.face3d.render.rasterize import rasterize
 from mien.face3d.render.visibility import visible
 from mien.geometry.projection import place
@@ -35,18 +38,28 @@ class GeometryReport:
 
     errors: by alignment, "rigid" and "rigid+scale".    scan, prediction: the landmarks used, in mm.
     region: how many scan points lie in the face region; so many or fewer were measured.
+    points: (N, 3) mm, the scan points measured.    mean_head: errors of the mean head on the same points.
     """
 
     errors: dict[Alignment, SurfaceError]
     scan: Seven
     prediction: Seven
     region: int
+    points: Array
+    mean_head: dict[Alignment, SurfaceError]
 
     def to_dict(self, aligned: Alignment = "rigid") -> dict[str, Any]:
         """The answer as docs/evaluation.md describes it, with ``aligned`` in front."""
         every = {name: _figures(error) for name, error in self.errors.items()}
         marks = {"scan": self.scan.source, "prediction": self.prediction.source}
-        return {**every[aligned], "all": every, "landmarks": marks, "region_points": self.region}
+        mean = {name: _figures(error) for name, error in self.mean_head.items()}
+        return {
+            **every[aligned],
+            "all": every,
+            "mean_head": mean,
+            "landmarks": marks,
+            "region_points": self.region,
+        }
 
 
 def _figures(error: SurfaceError) -> dict[str, Any]:
@@ -94,7 +107,19 @@ def evaluate_geometry(
         name: surface_error(vertices, triangles, marks.points, chosen, scan_marks.points, name)
         for name in _ALIGNMENTS
     }
-    return GeometryReport(errors, scan_marks, marks, len(points))
+    return GeometryReport(
+        errors, scan_marks, marks, len(points), chosen, _mean_head_errors(chosen, scan_marks.points)
+    )
+
+
+def _mean_head_errors(points: Array, marks: Array) -> dict[Alignment, SurfaceError]:
+    """What a head of no person in particular gets: the figure that any reconstruction has to beat."""
+    model = load_head_model()
+    triangles = model.levels[0][0]
+    triangles = triangles[np.isin(model.region[triangles], model_skin(model)).all(axis=1)]
+    mean = model.mean.astype(np.float64)
+    ours = mean[model.points68[list(LANDMARKS7)]]
+    return {name: surface_error(mean, triangles, ours, points, marks, name) for name in _ALIGNMENTS}
 
 
 _ALIGNMENTS: tuple[Alignment, ...] = ("rigid", "rigid+scale")
@@ -141,16 +166,21 @@ def _measured_points(scan: Mesh, marks: Array, outer: bool) -> Array:
     return np.asarray(scan.vertices[inside], np.float64)
 
 
+def face_axes(marks: Array) -> Array:
+    """The face's own axes, rows of (3, 3): to the person's left, up, out of the face; from the seven."""
+    across = marks[3] - marks[0]
+    down = marks[5:].mean(axis=0) - marks[:4].mean(axis=0)
+    out = np.cross(down, across)
+    x, z = across / np.linalg.norm(across), out / np.linalg.norm(out)
+    return np.stack([x, np.cross(z, x), z])
+
+
 def seen_from_outside(mesh: Mesh, marks: Array, side: int = 512) -> NDArray[np.bool_]:
     """Which vertices (V,) some of seven views in front of the face see; marks (7, 3) say where its front is.
 
     Both sides of a triangle count as surface: scans come with either winding.
     """
-    across = marks[3] - marks[0]
-    down = marks[5:].mean(axis=0) - marks[:4].mean(axis=0)
-    out = np.cross(down, across)
-    x, z = across / np.linalg.norm(across), out / np.linalg.norm(out)
-    frame = np.stack([x, np.cross(z, x), z])  # rows: the face's own axes
+    frame = face_axes(marks)
     vertices = (np.asarray(mesh.vertices) - marks[4]) @ frame.T
     close = np.linalg.norm(vertices, axis=1) < 200
     kept = close[mesh.triangles].all(axis=1)

@@ -73,6 +73,7 @@ def reconstruct(
     texture: bool = True,
     refine: str | None = None,
     model: HeadModel | str | Path | None = None,
+    hair: bool = True,
     profile: str = DEFAULT_PROFILE,
     models: str | None = None,
     allow_noncommercial: bool = False,
@@ -92,4 +93,5 @@ def reconstruct(
         texture=texture,
         refine=refine,
         model=other,
+        hair=hair,
     )

@@ -23,6 +23,7 @@ from mien.face3d.render.rasterize import rasterize
 from mien.face3d.render.shade import depth_map, normal_map, render_clay, render_textured
 from mien.face3d.render.visibility import facing_cosine, visible
 from mien.face3d.rig.head import RiggedHead, moved_mesh, moving_names, rig
+from mien.face3d.texture.hair import hair_volume
 from mien.face3d.texture.plain import plain_texture
 from mien.face3d.texture.skin import skin_texture
 from mien.geometry.projection import (
@@ -65,6 +66,7 @@ class Reconstruction:
     image: the picture the camera belongs to.    landmarks: what the fit saw.    size: where the scale is
     from.
     texture: the skin, or None.    seconds: what each step took.
+    hair: (V, 3) mm by which hair lifts the scalp in the head frame of ``fit``, or None.
     """
 
     model: HeadModel
@@ -75,6 +77,7 @@ class Reconstruction:
     texture: TextureMap | None
     seconds: dict[str, float]
     source: str
+    hair: NDArray[np.float64] | None = None
 
     @property
     def pose(self) -> HeadPose:
@@ -89,7 +92,10 @@ class Reconstruction:
     @property
     def mesh(self) -> Mesh:
         """The head with its expression, (V, 3) mm in the head frame."""
-        return self.model.mesh(vertices_of(self.model, self.fit.coefficients) * self.size.factor)
+        vertices = vertices_of(self.model, self.fit.coefficients)
+        if self.hair is not None:
+            vertices = vertices + self.hair
+        return self.model.mesh(vertices * self.size.factor)
 
     @property
     def placement(self) -> Placement:
@@ -103,7 +109,8 @@ class Reconstruction:
             coefficients = Coefficients(
                 coefficients.identity, np.zeros_like(coefficients.expression), np.zeros((2, 2))
             )
-        return _resized(rig(self.model, coefficients, self.texture, level), self.size.factor)
+        head = rig(self.model, coefficients, self.texture, level, self.hair)
+        return _resized(head, self.size.factor)
 
     def save(
         self,
@@ -214,6 +221,7 @@ def reconstruct(
     settings: FitSettings | None = None,
     refine: str | None = None,
     model: HeadModel | None = None,
+    hair: bool = True,
 ) -> Reconstruction:
     """Reconstruct the head in a photo.
 
@@ -222,6 +230,7 @@ def reconstruct(
     focal_35mm: 35-mm equivalent focal length, where the file does not say.
     refine: "photometric" lets the photo's brightness correct the shape; slower, better or worse by the light.
     model: another head model than mien's own (`mien train head-model`), on whose mesh the head then is.
+    hair: lift the scalp to the hair's outline, where the photo shows one; with the skin only.
     raises: `NoFaceFound`, `AmbiguousFace`, `ImageError`, `ModelError`.
     """
     settings = _refined(settings, refine)
@@ -242,6 +251,7 @@ def reconstruct(
         texture_size if texture else 0,
         settings,
         model,
+        hair,
     )
 
 
@@ -270,6 +280,7 @@ def head_from_landmarks(
     texture_size: int = 1024,
     settings: FitSettings | None = None,
     model: HeadModel | None = None,
+    hair: bool = True,
 ) -> Reconstruction:
     """The geometry path and, with a ``texture_size`` above 0, the skin."""
     own = load_head_model()
@@ -280,23 +291,38 @@ def head_from_landmarks(
     size, note = _head_size(model, fit, landmarks, ipd)
     fit = replace(fit, notes=(*fit.notes, *note))
     fitted = time.perf_counter()
-    skin = None
+    skin, lifted = None, None
     if texture_size and model is own:
-        skin = _skin(model, fit, image, landmarks, texture_size)
+        lifted = _hair(model, fit, image) if hair else None
+        skin = _skin(model, fit, image, landmarks, texture_size, lifted)
     elif texture_size:
         offsets = np.asarray(landmarks.points[:, :2]) - fit.landmarks
         vertices = vertices_of(model, fit.coefficients)
         skin = plain_texture(model, vertices, fit.placement, camera, image.pixels, texture_size, offsets)
         fit = replace(fit, notes=(*fit.notes, FOREIGN))
     seconds = {"geometry": fitted - started, "texture": time.perf_counter() - fitted}
-    return Reconstruction(model, fit, image, landmarks, size, skin, seconds, source)
+    return Reconstruction(model, fit, image, landmarks, size, skin, seconds, source, lifted)
 
 
-def _skin(model: HeadModel, fit: HeadFit, image: Image, landmarks: Landmarks, size: int) -> TextureMap:
+def _hair(model: HeadModel, fit: HeadFit, image: Image) -> NDArray[np.float64] | None:
+    yaw = pose_from_rotation(fit.placement.rotation @ HEAD_TO_CAMERA).yaw
+    vertices = vertices_of(model, fit.coefficients)
+    return hair_volume(model, vertices, fit.placement, fit.camera, image.pixels, yaw)
+
+
+def _skin(
+    model: HeadModel,
+    fit: HeadFit,
+    image: Image,
+    landmarks: Landmarks,
+    size: int,
+    hair: NDArray[np.float64] | None,
+) -> TextureMap:
+    vertices = vertices_of(model, fit.coefficients)
     points = np.asarray(landmarks.points[:, :2])
     return skin_texture(
         model,
-        vertices_of(model, fit.coefficients),
+        vertices if hair is None else vertices + hair,
         fit.placement,
         fit.camera,
         image.pixels,

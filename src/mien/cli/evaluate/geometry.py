@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import options
+from mien.cli.evaluate import report as page
 from mien.cli.output import emit, say, table
 from mien.core.errors import InputError
 
@@ -35,6 +36,7 @@ def geometry(
     most: Annotated[
         int, typer.Option("--points", min=0, help="Scan points measured at most, drawn evenly; 0: all.")
     ] = 20_000,
+    html: page.Html = None,
     profile: options.Profile = "balanced",
     models: options.Models = None,
     as_json: options.Json = False,
@@ -46,6 +48,7 @@ def geometry(
     """
     from mien.cli.session import open_analyzer
     from mien.evaluation.geometry import evaluate_geometry
+    from mien.evaluation.metrics.mesh import Alignment
     from mien.pipeline.config import configure
 
     if aligned not in ("rigid", "rigid+scale"):
@@ -61,15 +64,22 @@ def geometry(
         most=most,
         analyzer=analyzer,
     )
-    answer = report.to_dict("rigid+scale" if aligned == "rigid+scale" else "rigid")
+    kind: Alignment = "rigid+scale" if aligned == "rigid+scale" else "rigid"
+    answer = report.to_dict(kind)
+    if html is not None:
+        from mien.evaluation.pages.geometry import geometry_page
+
+        names = (prediction.name, scan.name)
+        page.write(html, geometry_page(report, kind, names, page.this_run({})))
     if as_json:
         emit(answer)
         return 0
     rows = [
-        [name, *(f"{row[key]:.3f}" for key in ("median_mm", "mean_mm", "std_mm"))]
-        for name, row in answer["all"].items()
+        [who, name, *(f"{row[key]:.3f}" for key in ("median_mm", "mean_mm", "std_mm"))]
+        for who, errors in (("this head", answer["all"]), ("mean head", answer["mean_head"]))
+        for name, row in errors.items()
     ]
-    table("", ["alignment", ">median mm", ">mean mm", ">std mm"], rows)
+    table("", ["head", "alignment", ">median mm", ">mean mm", ">std mm"], rows)
     say(f"{answer['vertices']:,} of {answer['region_points']:,} scan points in the face region")
     for name, source in answer["landmarks"].items():
         say(f"landmarks of the {name}: {source}")

@@ -66,13 +66,22 @@ class RiggedHead:
 
 
 def rig(
-    model: HeadModel, coefficients: Coefficients, texture: TextureMap | None = None, level: int = 0
+    model: HeadModel,
+    coefficients: Coefficients,
+    texture: TextureMap | None = None,
+    level: int = 0,
+    hair: Floats | None = None,
 ) -> RiggedHead:
-    """Build the head of some coefficients at one level of detail (0: finest)."""
+    """Build the head of some coefficients at one level of detail (0: finest).
+
+    hair: (V, 3) mm by which hair lifts the scalp.
+    """
     if not 0 <= level < len(model.levels):
         raise InputError(f"there is no level of detail {level}; choose 0 to {len(model.levels) - 1}")
     still = Coefficients(coefficients.identity, np.zeros(len(model.names)), np.zeros((2, 2)))
     vertices = vertices_of(model, still)
+    if hair is not None:
+        vertices = vertices + hair
     triangles, uv_triangles = model.levels[level]
     of_eyes = np.isin(
         model.region[triangles[:, 0]], [model.region_names.index(n) for n in ("eye_left", "eye_right")]
