@@ -209,6 +209,18 @@ def test_faces_told_apart_are_not_joined_by_photos_that_arrive_between_them(gall
     assert {face.name for face in groups} <= {"Ada", "Twin"}
 
 
+def test_copies_of_a_photo_show_the_same_people_and_count_once(gallery: Gallery) -> None:
+    photos = [photo("1:0.9", "2:0.9"), photo("1:0.8"), photo("2:0.85")]
+    alone = group(gather(gallery.analyzer, photos), calibration())
+    thrice = group(gather(gallery.analyzer, photos * 3), calibration())
+    assert [face.group for face in thrice] == [face.group for face in alone] * 3
+    assert len({face.source for face in thrice}) == 9
+    remembered = gallery.cluster(photos * 2)
+    assert len(gallery) == 2
+    assert [face.person for face in remembered[:4]] == [face.person for face in remembered[4:]]
+    assert sum(len(gallery.faces(person.id)) for person in gallery.list()) == 4
+
+
 def test_a_group_that_was_named_answers_with_its_name(gallery: Gallery) -> None:
     groups = gallery.cluster(pile())
     person = groups[2].person

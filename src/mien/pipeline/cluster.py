@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +59,26 @@ def faces_of(shots: Iterable[Look], seen: Callable[[PhotoReport], None] = lambda
 
 def group(found: Sequence[Found], calibration: Calibration) -> list[Grouped]:
     """Group faces without a gallery."""
+    return _with_copies(found, lambda distinct: _group(distinct, calibration))
+
+
+def _with_copies(
+    found: Sequence[Found], grouped: Callable[[Sequence[Found]], list[Grouped]]
+) -> list[Grouped]:
+    """Group each photo once, however many copies of it there are; copies say nothing new of anybody."""
+    place: dict[tuple[object, int], int] = {}
+    distinct: list[Found] = []
+    rows: list[int] = []
+    for face in found:
+        key = (face.sample.photo or id(face.report), face.number)
+        rows.append(place.setdefault(key, len(distinct)))
+        if rows[-1] == len(distinct):
+            distinct.append(face)
+    groups = grouped(distinct)
+    return [replace(groups[row], source=face.report.source) for row, face in zip(rows, found, strict=True)]
+
+
+def _group(found: Sequence[Found], calibration: Calibration) -> list[Grouped]:
     vectors = np.array([face.sample.embedding.vector for face in found], dtype=np.float32)
     qualities = np.array([face.sample.quality for face in found])
     photos = [face.sample.photo for face in found]
@@ -83,6 +103,10 @@ def group_into(people: People, found: Sequence[Found], calibration: Calibration)
     """
     if not found:
         return []
+    return _with_copies(found, lambda distinct: _group_into(people, distinct, calibration))
+
+
+def _group_into(people: People, found: Sequence[Found], calibration: Calibration) -> list[Grouped]:
     model = found[0].sample.embedding.model
     stored, names = _stored(people, model)
     fresh = people.protect(model, np.stack([face.sample.embedding.vector for face in found]))

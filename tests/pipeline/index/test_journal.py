@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -165,3 +166,15 @@ def test_a_cache_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert not cache_takes_files(tmp_path / "file" / "cache")
     assert cache_takes_files(tmp_path / "cache")
+
+
+def test_what_nobody_goes_on_with_is_forgotten(tmp_path: Path) -> None:
+    write_store(tmp_path / "store", TEXTS)
+    with pytest.raises(Stop):
+        seen(tmp_path, stop_after=10)
+    for folder in (tmp_path / "cache" / "unfinished").iterdir():
+        os.utime(folder, (1.0, 1.0))
+    write_store(tmp_path / "other", ["1"])
+    with journal([str(tmp_path / "other")], config(tmp_path), resume=False) as opened:
+        assert len([*opened.looks(analyzer(tmp_path))]) == 1
+    assert left_behind(tmp_path) == []

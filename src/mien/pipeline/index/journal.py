@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from mien.privacy.keys import destroy_key_file
 from mien.zoo.lock import exclusive
 
 FOLDER = "unfinished"
+KEPT_DAYS = 14  # that nobody goes on with for so long is forgotten: it holds biometric data
 
 
 class Journal:
@@ -65,11 +67,7 @@ class Journal:
 
     def close(self) -> None:
         """The command is done: nothing of it stays."""
-        if is_index(self.folder):
-            # Damaged, or its key is gone: nobody can read it, and it goes all the same.
-            with contextlib.suppress(MienError):
-                destroy_key_file(IndexFolder(self.folder).id)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _forget(self.folder)
 
 
 @contextmanager
@@ -80,11 +78,28 @@ def journal(paths: Sequence[str], config: Config, resume: bool) -> Iterator[Jour
     """
     opened = Journal(paths, config)
     opened.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with exclusive(opened.folder.with_suffix(".lock")):
+    lock = opened.folder.with_suffix(".lock")
+    for old in _older_than(opened.folder.parent, KEPT_DAYS):
+        _forget(old)
+    with exclusive(lock):
         if not resume:
             opened.close()
         yield opened
         opened.close()
+        lock.unlink(missing_ok=True)
+
+
+def _forget(folder: Path) -> None:
+    if is_index(folder):
+        # Damaged, or its key is gone: nobody can read it, and it goes all the same.
+        with contextlib.suppress(MienError):
+            destroy_key_file(IndexFolder(folder).id)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _older_than(home: Path, days: float) -> list[Path]:
+    limit = time.time() - days * 86_400
+    return [path for path in home.iterdir() if path.is_dir() and path.stat().st_mtime < limit]
 
 
 def can_be_kept(path: str) -> bool:
