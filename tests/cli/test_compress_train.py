@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.cli.test_compress import picture_of, speed_of, tiny_card
 from tests.compression.conftest import SIDE, build_embedder
+from tests.compression.wide import build_wide
 
 from mien.cli.main import run
 from mien.compression import compare, teacher
@@ -34,6 +37,15 @@ batch = 8
 tensorboard = false
 device = "cpu"
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny nets lose more to threads that wait for each other than they gain."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def outcome(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -135,3 +147,45 @@ def test_wrong_options_are_the_callers_fault(
         code, out, _ = outcome([*command, *more], capsys)
         assert code == 2
         assert said in json.loads(out)["error"]["message"]
+
+
+def test_a_factored_model_is_smaller_and_a_stopped_run_goes_on(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = build_wide()
+    (tmp_path / "tiny.onnx").write_bytes(data)
+    (tmp_path / "tiny.toml").write_text(format_card(tiny_card(data)))
+    where = ["-o", str(tmp_path / "out"), "--people", str(people), "--pictures", str(people)]
+    command = ["compress", "factor", str(tmp_path / "tiny.toml"), *where, "--fmr", "0.01", "--json"]
+    command += ["--times", "1.7", "--set", "run.epochs=1", "--set", "run.batch=16", "--budget", "100"]
+    code, out, _ = outcome(command, capsys)
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["improvement"] is True
+    assert answer["size"]["ratio"] <= 1 / 1.7
+    assert (answer["faces"], answer["epochs"], answer["times"]) == (48, 1, 1.7)
+    assert sum(rank > 0 for rank in answer["ranks"].values()) > 0
+    assert answer["parity"]["cosine_mean"] > 0.9
+    assert find_card(Path(answer["card"])).name == "tiny_factored"
+    code, out, _ = outcome(command, capsys)
+    assert code == 2
+    assert "--resume" in json.loads(out)["error"]["message"]
+    code, out, _ = outcome([*command, "--resume", "--set", "run.epochs=2"], capsys)
+    assert code == 0
+    again = json.loads(out)
+    assert again["ranks"] == answer["ranks"]
+    code, out, _ = outcome([*command, "--no-train", "--name", "fitted"], capsys)
+    assert (code, json.loads(out)["epochs"]) == (0, 0)
+
+
+def test_a_recipe_that_varies_pictures_is_refused_for_a_tail_that_never_sees_them(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = build_wide()
+    (tmp_path / "tiny.onnx").write_bytes(data)
+    (tmp_path / "tiny.toml").write_text(format_card(tiny_card(data)))
+    where = ["-o", str(tmp_path / "out"), "--people", str(people), "--pictures", str(people)]
+    command = ["compress", "factor", str(tmp_path / "tiny.toml"), *where, "--fmr", "0.01", "--json"]
+    code, out, _ = outcome([*command, "--times", "1.7", "--set", "augment.flip=0.5"], capsys)
+    assert code == 2
+    assert "leave [augment] out" in json.loads(out)["error"]["message"]

@@ -1,1 +1,1 @@
-"""Smaller and faster models, each shown beside the one it came from: quantize, prune, distill."""
+"""Smaller and faster models, each shown beside the one it came from: quantize, prune, factor, distill."""

@@ -64,7 +64,7 @@ def observe(
         )
     inputs = {value.name for value in model.graph.input}
     inner = [name for name in names if name not in inputs]
-    network = compile_for(card, _with_outputs(model, inner))
+    network = compile_for(card, with_outputs(model, inner))
     rng = np.random.default_rng(0)
     values: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     extremes = {name: [0.0, 0.0] for name in names}
@@ -117,7 +117,8 @@ def ranges(samples: Mapping[str, Samples], method: Method) -> dict[str, Range]:
     return {name: choose_range(seen, method) for name, seen in samples.items()}
 
 
-def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
+def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
+    """The file that answers these inner values, too."""
     onnx = import_onnx()
     wider = onnx.ModelProto.FromString(model.SerializeToString())
     present = {out.name for out in wider.graph.output}

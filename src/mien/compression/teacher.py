@@ -51,13 +51,22 @@ class Lessons:
     def size(self) -> int:
         return int(self.pixels[0].shape[1])
 
+    def place(self, row: int) -> tuple[int, int]:
+        """The block that a row is in, and where."""
+        block = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return block, row - int(self.starts[block])
+
     def get(self, row: int, *, mirrored: bool = False) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """(S, S, 3) uint8 and (D,) float32 of one face, mirrored or not."""
-        block = int(np.searchsorted(self.starts, row, side="right")) - 1
-        place = row - int(self.starts[block])
+        block, place = self.place(row)
         pixels = np.array(self.pixels[block][place])
         target = np.array(self.targets[block][place, int(mirrored)])
         return (np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels), target
+
+    def some(self, count: int) -> NDArray[np.uint8]:
+        """(n, S, S, 3) crops from all over the lessons in mixed order, at most ``count``; always the same."""
+        rows = np.random.default_rng(0).permutation(len(self))[:count]
+        return np.stack([self.get(int(row))[0] for row in rows])
 
 
 def ask_teacher(
@@ -83,8 +92,8 @@ def ask_teacher(
         crops = _cut(analyzer, network.card, listed, done)
         targets = np.stack([_embed(network, crops.pixels), _embed(network, crops.pixels[:, :, ::-1])], axis=1)
         # The crops first: a block counts once its targets are there.
-        _save(_file(folder, "crops", number), crops.pixels)
-        _save(_file(folder, "targets", number), targets)
+        save_array(_file(folder, "crops", number), crops.pixels)
+        save_array(_file(folder, "targets", number), targets)
     return read_lessons(folder)
 
 
@@ -139,7 +148,8 @@ def _file(folder: Path, kind: str, number: int) -> Path:
     return folder / f"{kind}-{number:05d}.npy"
 
 
-def _save(path: Path, values: NDArray[np.generic]) -> None:
+def save_array(path: Path, values: NDArray[np.generic]) -> None:
+    """Write an array whole or not at all."""
     held = io.BytesIO()
     np.save(held, values, allow_pickle=False)
     write_atomic(path, held.getvalue())
