@@ -21,7 +21,8 @@ def build_wide(seed: int = 0, last: str = "PRelu") -> bytes:
         first, second = (np.linalg.qr(rng.normal(size=(side, side)))[0] for side in (rows, columns))
         rank = min(rows, columns)
         strong = 3 * np.geomspace(1, 0.01, rank)
-        return ((first[:, :rank] * strong) @ second[:rank]).astype(np.float32)
+        made: NDArray[np.float64] = (first[:, :rank] * strong) @ second[:rank]
+        return made.astype(np.float32)
 
     weights: dict[str, NDArray[np.float32]] = {
         "gain": np.array([1 / 128], np.float32),
