@@ -87,6 +87,14 @@ def likely_mates(first: Faces, second: Faces) -> Keys:
     return pair_keys(np.concatenate(found).astype(np.int32))
 
 
+def rows_in(other: Faces, faces: Faces, keys: Keys) -> Keys:
+    """The same pairs of pictures by their rows in another set, as far as both are in it."""
+    place = {file: row for row, file in enumerate(other.labels["file"])}
+    moved = np.array([place.get(file, -1) for file in faces.labels["file"]], np.int32)
+    people = np.stack([moved[keys >> 32], moved[keys & 0xFFFFFFFF]], axis=1)
+    return pair_keys(people[(people >= 0).all(axis=1)])
+
+
 def quantile(faces: Faces, share: float, pairs: int = 4_000_000) -> float:
     """Quantile of the similarity of random adults of the same sex."""
     rng = np.random.default_rng(0)

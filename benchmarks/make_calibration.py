@@ -1,6 +1,6 @@
 """Measure what a similarity is worth and write the calibration that ships (docs/calibration.md).
 
-    python -m benchmarks.make_calibration --embedder sface
+    python -m benchmarks.make_calibration --embedder sface [--quick]
 
 Impostor pairs: FairFace, adults of the same sex and age band. Genuine pairs: London, neutral against smiling,
 each under the conditions of `benchmarks.degradations`. Nothing is fitted to wild40 and celeba10k: they check.
@@ -25,9 +25,12 @@ from benchmarks.calibration_pairs import (
     impostor_pairs,
     labelled_pairs,
     likely_mates,
+    rows_in,
     without,
 )
 from benchmarks.calibration_report import group_rates, held_out, markdown, populations
+from mien.embedding.calibration import QUICK
+from mien.embedding.fuse import JOINT
 from mien.evaluation.calibrate import make_calibration
 
 JUDGES = ("sface", "dlib_resnet")
@@ -44,10 +47,12 @@ MADE_ON = (
 def main() -> None:
     given = options()
     sets = {
-        name: embedded(given, given.embedder, name) for name in ("fairface", "london", "wild40", "celeba10k")
+        name: embedded(given, given.embedder, name, quick=given.quick)
+        for name in ("fairface", "london", "wild40", "celeba10k")
     }
     strangers, london = sets["fairface"], sets["london"]
-    mates = likely_mates(*(embedded(given, name, "fairface") for name in JUDGES))
+    judges = [embedded(given, name, "fairface") for name in JUDGES]
+    mates = rows_in(strangers, judges[0], likely_mates(*judges))
     everyone = impostor_pairs(strangers, ("gender", "age"))
     pairs = without(everyone, mates)
     genuine = genuine_scores(london)
@@ -60,7 +65,8 @@ def main() -> None:
             people=len(np.unique(london.labels["person"])),
             conditions=len(np.unique(london.labels["condition"])),
         ),
-        "command": f"python -m benchmarks.make_calibration --embedder {given.embedder} --every {given.every}",
+        "command": f"python -m benchmarks.make_calibration --embedder {given.embedder} "
+        f"{'--quick ' if given.quick else ''}--every {given.every}",
         "pictures": len(strangers) + len(london),
         "subjects": len(strangers) + len(np.unique(london.labels["person"])),
         "least_false_matches": max(30, round(1e-5 * len(pairs.scores))),
@@ -75,13 +81,14 @@ def main() -> None:
     }
     made = replace(first, details=details)
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / f"{given.embedder}.json").write_text(made.to_json())
+    (given.out / f"{title(given.embedder, given.quick)}.json").write_text(made.to_json())
     print(markdown(made))
 
 
 def options(out: Path = SHIPPED) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the calibration of an embedder.")
     parser.add_argument("--embedder", default="sface", help="a card's name, or fused names joined by +")
+    parser.add_argument("--quick", action="store_true", help="as the profile fast runs it")
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("MIEN_SHARED", "../shared")))
     parser.add_argument("--cache", type=Path, help="keep embeddings here (npz), and take them from here")
     parser.add_argument("--out", type=Path, default=out)
@@ -91,8 +98,13 @@ def options(out: Path = SHIPPED) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def embedded(given: argparse.Namespace, embedder: str, name: str) -> Faces:
-    file = given.cache and given.cache / f"{embedder}-{name}-{given.every}.npz"
+def title(embedder: str, quick: bool) -> str:
+    """What a calibration is called (`mien.embedding.calibration.shipped_calibration` looks for it)."""
+    return embedder + QUICK if quick else embedder
+
+
+def embedded(given: argparse.Namespace, embedder: str, name: str, *, quick: bool = False) -> Faces:
+    file = given.cache and given.cache / f"{title(embedder, quick)}-{name}-{given.every}.npz"
     if file and file.exists():
         return data.load_faces(file)
     folder = given.shared / "data" / name
@@ -102,27 +114,27 @@ def embedded(given: argparse.Namespace, embedder: str, name: str) -> Faces:
         "wild40": lambda: (data.wild40(folder), "set"),
         "celeba10k": lambda: (data.celeba10k(folder, given.every), "set"),
     }[name]()
-    faces = data.collect(rows, _pipeline(embedder), part)
+    faces = data.collect(rows, _pipeline(embedder, quick), part)
     if file:
         given.cache.mkdir(parents=True, exist_ok=True)
         faces.save(file)
     return faces
 
 
-def _pipeline(embedder: str) -> Embed:
-    """What users run: a fusion comes with the accurate profile's views, a single network with the default's.
+def _pipeline(embedder: str, quick: bool) -> Embed:
+    """What users run: a fusion comes with the accurate profile's views, a single network with the default's,
+    or with all that the profile fast does to it.
 
-    The detector is the default's for all, so that every embedder fails on the same pictures.
+    The detector is YuNet for all, so that every embedder fails on the same pictures.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from mien.core.errors import NoFaceFound
-    from mien.embedding.fuse import JOINT
     from mien.evaluation.acquire import embed_the_face
     from mien.pipeline.analyze import Analyzer
     from mien.pipeline.config import configure
 
-    profile = "accurate" if JOINT in embedder else "balanced"
+    profile = "fast" if quick else "accurate" if JOINT in embedder else "balanced"
     analyzer = Analyzer(configure(profile, models=f"yunet,{embedder}"))
 
     def one(pixels: Pixels) -> NDArray[np.float32] | None:

@@ -88,3 +88,16 @@ def test_a_quarter_turn_swaps_the_sides_of_the_box() -> None:
     assert upright_halves(box, 0) == upright_halves(box, math.pi) == (10, 15)
     assert upright_halves(box, -math.pi / 2) == (15, 10)
     assert upright_halves(box, math.pi / 4) == (12.5, 12.5)
+
+
+def test_a_face_that_is_upright_and_sure_close_up_is_not_turned() -> None:
+    looks: list[int] = []
+
+    class Counts(SeesEyes):
+        def detect(self, image: Image) -> list[Detection]:
+            looks.append(1)
+            return super().detect(image)
+
+    (found,) = SecondLook(SeesEyes(100, cap=0.8), Counts(100 * VIEW / 300)).detect(portrait())
+    assert found.score == pytest.approx(0.95, abs=0.01)
+    assert len(looks) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mien.core.errors import InputError, UnknownModel
+from mien.embedding.calibration import shipped_calibration
 from mien.pipeline.config import PROFILES, Config, cache_folder, configure
 from mien.pipeline.networks import wanted_card
 from mien.zoo.registry import card
@@ -60,3 +62,11 @@ def test_more_formats_are_added_to_those_that_are_always_read() -> None:
 def test_the_cache_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
+
+
+def test_a_quick_profile_asks_for_the_calibration_of_its_own_arithmetic() -> None:
+    assert PROFILES["fast"].calibrated == "sface.quick"
+    assert PROFILES["balanced"].calibrated == "sface"
+    assert replace(PROFILES["fast"], embedder="own/net.toml").calibrated == "own/net.toml"
+    assert shipped_calibration(PROFILES["fast"].calibrated).embedder == "sface"
+    assert shipped_calibration("sface+dlib_resnet.quick").embedder == "sface+dlib_resnet"

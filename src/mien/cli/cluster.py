@@ -62,7 +62,7 @@ def cluster(
             with Gallery(where, analyzer=analyzer) as gallery:
                 groups = group_into(gallery.people, found, gallery.calibration)
         else:
-            groups = group(found, shipped_calibration(config.profile.embedder))
+            groups = group(found, shipped_calibration(config.profile.calibrated))
         copied = sum(1 for _ in write_groups(out, groups)) if out is not None else 0
     if not reports:
         raise InputError(NO_PICTURES)

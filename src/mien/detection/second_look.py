@@ -47,6 +47,8 @@ class SecondLook:
             seen = self._look(image, face, angle)
             if seen is not None and seen.score > max(best.score, face.score + GAIN):
                 best = seen
+            if angle == 0 and best.score >= SURE:
+                break  # upright after all: no turn can make more of it
         return best
 
     def _look(self, image: Image, face: Detection, angle: float) -> Detection | None:

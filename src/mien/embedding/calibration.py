@@ -21,6 +21,7 @@ from mien.core.errors import InputError, ThinData, UnknownModel
 
 Numbers = NDArray[np.float64]
 VERSION = 1
+QUICK = ".quick"  # ends the name of an embedder in less exact arithmetic
 
 
 class FmrEstimate(NamedTuple):
@@ -247,17 +248,21 @@ def shipped_calibration(embedder: str) -> Calibration:
     """Load the calibration that comes with an embedder.
 
     embedder: a name, fused names joined with "+", or the path of a user's own card file, whose calibration
-        stands beside it.
+        stands beside it. A name that ends with ".quick" is the embedder in its less exact arithmetic, as the
+        profile fast runs it; where that was not calibrated apart, the usual calibration stands in.
     """
     if embedder.endswith(".toml"):
         beside = calibration_beside(Path(embedder))
         if not beside.is_file():
             raise UnknownModel(f"no calibration stands at {beside}: make one with `mien calibrate`")
         return read_calibration(beside)
-    file = resources.files("mien.zoo") / "cards" / "calibration" / f"{embedder}.json"
-    if not file.is_file():
-        raise UnknownModel(f"no calibration ships for {embedder}: make one with `mien calibrate`")
-    return parse_calibration(file.read_text(encoding="utf-8"), f"the calibration of {embedder}")
+    folder = resources.files("mien.zoo") / "cards" / "calibration"
+    usual = embedder.removesuffix(QUICK)
+    for name in dict.fromkeys((embedder, usual)):
+        file = folder / f"{name}.json"
+        if file.is_file():
+            return parse_calibration(file.read_text(encoding="utf-8"), f"the calibration of {name}")
+    raise UnknownModel(f"no calibration ships for {usual}: make one with `mien calibrate`")
 
 
 def _demand(condition: bool, message: str) -> None:

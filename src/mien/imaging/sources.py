@@ -23,6 +23,7 @@ from mien.imaging.rgb import rgb_pixels
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
+READ_AT_ONCE = 1 << 18  # bytes; a read of the most that a file may have sets so much memory aside each time
 _ACCEPTED = "a path, bytes, a binary file, a PIL image or an (H, W, 3) uint8 RGB array"
 
 STANDARD_INPUT = "-"
@@ -113,7 +114,7 @@ def _read_stream(stream: Any, limits: Limits, name: str) -> bytes:
     parts: list[bytes] = []
     left = limits.max_bytes + 1
     while left > 0:
-        part = stream.read(left)
+        part = stream.read(min(left, READ_AT_ONCE))
         if isinstance(part, str):
             raise ImageError("unreadable", f"{name} gives text: open it in binary mode ('rb')")
         if part is None:

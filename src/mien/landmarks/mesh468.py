@@ -48,11 +48,9 @@ class FaceMesh:
     def locate(self, face: LocatedFace) -> Landmarks:
         square = _square_of_keypoints(face.detection.keypoints)
         points, presence = self._look(face, square)
-        better = _square_of_points(points)
-        turned = abs(math.remainder(better[2] - square[2], 2 * math.pi)) > TURNED
+        turned = abs(math.remainder(_turn_of(points) - square[2], 2 * math.pi)) > TURNED
         for _ in range(1, max(self.looks, 2 if turned else 1)):
-            points, presence = self._look(face, better)
-            better = _square_of_points(points)
+            points, presence = self._look(face, _square_of_points(points))
         irises = self.irises.find(face.image.pixels, points) if self.irises else None
         return Landmarks("mesh468", points, presence, irises)
 
@@ -122,9 +120,13 @@ def _square_of_keypoints(keypoints: Points) -> Square:
     return (float(center[0]), float(center[1])), float(length * side), math.atan2(-down[0], down[1]) + turn
 
 
+def _turn_of(points: NDArray[np.float64]) -> float:
+    left, right = (points[corner, :2].tolist() for corner in OUTER_EYE_CORNERS)
+    return math.atan2(right[1] - left[1], right[0] - left[0])
+
+
 def _square_of_points(points: NDArray[np.float64]) -> Square:
-    left, right = points[list(OUTER_EYE_CORNERS), :2]
-    angle = math.atan2(right[1] - left[1], right[0] - left[0])
+    angle = _turn_of(points)
     upright = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     turned = points[:, :2] @ upright.T
     low, high = turned.min(axis=0), turned.max(axis=0)

@@ -12,6 +12,7 @@ import platformdirs
 
 from mien.alignment.views import VIEWS, Views
 from mien.core.errors import InputError
+from mien.embedding.calibration import QUICK
 from mien.imaging.header import DEFAULT_FORMATS, ISOLATED_FORMATS
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class Profile:
     views: Views
     frame: int | None = None
     quick: bool = False
+
+    @property
+    def calibrated(self) -> str:
+        """What `shipped_calibration` knows the embedder by, as this profile runs it."""
+        own = self.embedder.endswith(".toml")
+        return self.embedder + QUICK if self.quick and not own else self.embedder
 
 
 PROFILES: Mapping[str, Profile] = {

@@ -167,7 +167,7 @@ def explain(
     if method == "gradient" and gradient is None:
         raise InputError("nothing here gives gradients: call mien.explain, or choose rise or occlusion")
     chosen: Method = method
-    calibration = shipped_calibration(analyzer.config.profile.embedder)
+    calibration = shipped_calibration(analyzer.config.profile.calibrated)
     found = [_the_face(analyzer, source, which) for source in (a, b)]
     faces = [HiddenFace(analyzer.embedder, located) for _, located in found]
     wholes = [face.whole for face in faces]

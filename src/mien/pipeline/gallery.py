@@ -66,7 +66,9 @@ class Gallery:
         """This gallery's own, if `mien calibrate` stored one, else the one that ships with the embedder."""
         embedder = self.analyzer.config.profile.embedder
         stored = self.people.calibration(embedder)
-        return shipped_calibration(embedder) if stored is None else parse_calibration(stored)
+        if stored is None:
+            return shipped_calibration(self.analyzer.config.profile.calibrated)
+        return parse_calibration(stored)
 
     def enrol(
         self,

@@ -34,7 +34,7 @@ def verify(
     raises: `ImageError` or InputError for a picture that cannot be read, `ThinData` for an ``fmr`` below what
         the calibration supports, `ModelError`.
     """
-    known = calibration or shipped_calibration(analyzer.config.profile.embedder)
+    known = calibration or shipped_calibration(analyzer.config.profile.calibrated)
     threshold = known.threshold(fmr)
     with ThreadPoolExecutor(3) as pool:
         # Opens beside the detector; whatever it raises, the jobs raise again when they need it.

@@ -59,7 +59,7 @@ def fairness(
     from mien.pipeline.config import configure
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
-    deployed = deployed_threshold(config.profile.embedder, fmr, calibration)
+    deployed = deployed_threshold(config.profile.calibrated, fmr, calibration)
     columns = [name.strip() for name in by.split(",")] if by else None
     labelled = read_labelled(labels, images, columns)
     with open_analyzer(config) as analyzer, progress(as_json) as bar:

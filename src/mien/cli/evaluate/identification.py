@@ -61,7 +61,7 @@ def identification(
     with open_analyzer(config) as analyzer, progress(as_json) as bar:
         task = bar.add_task("pictures", total=len(listed.pictures))
         embed = embed_pictures(analyzer, which, lambda: bar.advance(task))
-        known = _calibration(config.profile.embedder)
+        known = _calibration(config.profile.calibrated)
         found = evaluate_identification(listed, embed, folds=folds, seed=seed, calibration=known)
     names = config.model_names({"embedding"})
     if html is not None:

@@ -49,7 +49,7 @@ def robustness(
     from mien.pipeline.config import configure
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
-    deployed = deployed_threshold(config.profile.embedder, fmr, calibration)
+    deployed = deployed_threshold(config.profile.calibrated, fmr, calibration)
     wanted = damages([name.strip() for name in damage.split(",")] if damage else None)
     found = folder_of_people(people)
     with open_analyzer(config) as analyzer, progress(as_json) as bar:

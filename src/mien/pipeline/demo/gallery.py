@@ -59,7 +59,7 @@ def tell(stage: Stage) -> Told:
     others = [photo for photo in stage.album if photo not in teaching]
     with _gallery() as people:
         _enrol(stage, people, teaching)
-        calibration = shipped_calibration(stage.analyzer.config.profile.embedder)
+        calibration = shipped_calibration(stage.analyzer.config.profile.calibrated)
         answers = {
             photo.name: identify_faces(people, stage.reports[photo.name], calibration) for photo in others
         }
@@ -99,7 +99,7 @@ def _gallery() -> Iterator[People]:
 
 
 def _enrol(stage: Stage, people: People, teaching: Sequence[Photo]) -> None:
-    calibration = shipped_calibration(stage.analyzer.config.profile.embedder)
+    calibration = shipped_calibration(stage.analyzer.config.profile.calibrated)
     for who in dict.fromkeys(photo.who for photo in teaching):
         looks = [look_of(stage, photo) for photo in teaching if photo.who == who]
         consent = Consent(who, "this demonstration", "public-domain portraits", time.time())

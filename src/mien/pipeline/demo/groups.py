@@ -36,7 +36,7 @@ class Member:
 
 def tell(stage: Stage) -> Told:
     stage.tell("sorting all faces by person")
-    calibration = shipped_calibration(stage.analyzer.config.profile.embedder)
+    calibration = shipped_calibration(stage.analyzer.config.profile.calibrated)
     looks = [look_of(stage, photo) for photo in stage.album]
     pile = [
         Found(to_sample(look, number), look.report, number)

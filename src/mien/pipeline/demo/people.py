@@ -42,7 +42,7 @@ class Compared:
 
 def tell(stage: Stage) -> Told:
     stage.tell("comparing every face with every portrait")
-    calibration = shipped_calibration(stage.analyzer.config.profile.embedder)
+    calibration = shipped_calibration(stage.analyzer.config.profile.calibrated)
     compared = list(compare_all(stage, calibration))
     # Two portraits stand in the table twice and count once.
     counted = [one for one in compared if one.photo.title or one.who < one.portrait]
