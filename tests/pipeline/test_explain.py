@@ -97,7 +97,7 @@ def test_a_mask_moves_with_the_mirror_image_and_onto_another_template() -> None:
 class FakeAnalyzer:
     """Opens and finds the two made faces."""
 
-    config = SimpleNamespace(profile=SimpleNamespace(embedder="sface"))
+    config = SimpleNamespace(profile=SimpleNamespace(embedder="sface", calibrated="sface"))
     embedder = embedder()
 
     def open(self, source: str) -> Any:
