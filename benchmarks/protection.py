@@ -13,6 +13,7 @@ keys; and the same for two halves of the strangers, which is what chance alone g
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import Faces, load, wild40
 from benchmarks.measuring import arguments, report
+from mien.embedding.common import mean_embedding
 from mien.evaluation.metrics.unlinkability import d_sys
 from mien.evaluation.metrics.verification import eer, threshold_at_fmr
-from mien.gallery.templates import similarities
+from mien.gallery.templates import own_parts, similarities
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.config import configure
 from mien.privacy.protect import BIOHASH_BITS, BioHash, load_protector
@@ -40,11 +42,42 @@ def main() -> None:
     figures = {}
     for profile in given.profiles.split(","):
         with Analyzer(configure(profile)) as analyzer:
-            figures[profile] = measure(load(analyzer, wild40()))
+            figures[profile] = measure(load(analyzer, wild40()), analyzer.config.profile.embedder)
     report("protection", {"profiles": figures}, given.json)
 
 
-def measure(faces: Faces) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Mode:
+    """One protection as galleries use it: bits are of what a face does not share with all others.
+
+    mean: (D,) of faces' embeddings, which anybody can measure.
+    """
+
+    kind: str
+    mean: Floats
+
+    def protect(self, key: bytes, vectors: NDArray[np.float32]) -> Any:
+        if self.kind == BioHash.kind:
+            vectors = own_parts(vectors, np.asarray(_unit(self.mean[None])[0], np.float32))
+        return load_protector(self.kind, key, vectors.shape[1]).protect(vectors)
+
+    def invert(self, key: bytes, templates: Any) -> NDArray[np.float32]:
+        """A thief's best guess at the embeddings.  key: the true one, or one that the thief made up."""
+        if self.kind != BioHash.kind:
+            recovered = load_protector(self.kind, key, len(self.mean)).recover(templates)
+            if recovered is None:
+                raise AssertionError("plain and rotated templates can be recovered")
+            return recovered
+        matrix = BioHash(key, len(self.mean)).matrix
+        own = from_signs(matrix, np.unpackbits(templates, axis=1) * 2.0 - 1.0)
+        share = float(self.mean @ self.mean)
+        return np.asarray(self.mean + np.sqrt(1 - share) * own, dtype=np.float32)
+
+
+def measure(faces: Faces, embedder: str) -> dict[str, Any]:
+    mean = mean_embedding(embedder)
+    if mean is None:
+        raise SystemExit(f"nothing is known of what faces share for {embedder}: run benchmarks.make_common")
     rows, columns = np.triu_indices(len(faces.people), 1)
     same = faces.people[rows] == faces.people[columns]
     plain = (faces.vectors @ faces.vectors.T)[rows, columns]
@@ -54,23 +87,21 @@ def measure(faces: Faces) -> dict[str, Any]:
         "mated pairs": int(same.sum()),
         "a real photo passes": round(float((plain[same] >= threshold).mean()), 4),
     }
-    for kind in KINDS:
-        answer[kind] = {
-            "accuracy": accuracy(kind, faces, rows, columns, same),
-            "linkability": linkability(kind, faces, rows[same], columns[same]),
-            "irreversibility": irreversibility(kind, faces, rows[same], columns[same], threshold),
+    for mode in (Mode(kind, mean) for kind in KINDS):
+        answer[mode.kind] = {
+            "accuracy": accuracy(mode, faces, rows, columns, same),
+            "linkability": linkability(mode, faces, rows[same], columns[same]),
+            "irreversibility": irreversibility(mode, faces, rows[same], columns[same], threshold),
         }
     return answer
 
 
 def accuracy(
-    kind: str, faces: Faces, rows: NDArray[np.int64], columns: NDArray[np.int64], same: NDArray[np.bool_]
+    mode: Mode, faces: Faces, rows: NDArray[np.int64], columns: NDArray[np.int64], same: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    dimension = faces.vectors.shape[1]
     found: dict[str, list[float]] = {"eer": [], "tmr at fmr 1e-2": [], "tmr at fmr 1e-3": []}
     for key in range(5):
-        protector = load_protector(kind, f"key {key}".encode(), dimension)
-        templates = protector.protect(faces.vectors)
+        templates = mode.protect(f"key {key}".encode(), faces.vectors)
         every = np.stack([similarities(template, templates) for template in templates])
         scores = every[rows, columns].astype(np.float64)
         found["eer"].append(eer(scores[same], scores[~same]))
@@ -83,16 +114,13 @@ def accuracy(
 
 
 def linkability(
-    kind: str, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64]
+    mode: Mode, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> dict[str, float]:
     rng = np.random.default_rng(0)
     mated, other = [], []
     strangers = rng.permutation(len(faces.people))
     for pair in range(KEYS):
-        one, two = (
-            load_protector(kind, f"{side} {pair}".encode(), faces.vectors.shape[1]).protect(faces.vectors)
-            for side in ("one", "two")
-        )
+        one, two = (mode.protect(f"{side} {pair}".encode(), faces.vectors) for side in ("one", "two"))
         mated.append(_each(one[first], two[second]))
         apart = faces.people != faces.people[strangers]
         other.append(_each(one[apart], two[strangers[apart]]))
@@ -103,27 +131,16 @@ def linkability(
 
 
 def irreversibility(
-    kind: str, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64], threshold: float
+    mode: Mode, faces: Faces, first: NDArray[np.int64], second: NDArray[np.int64], threshold: float
 ) -> dict[str, Any]:
-    dimension = faces.vectors.shape[1]
-    templates = load_protector(kind, b"true", dimension).protect(faces.vectors)
+    templates = mode.protect(b"true", faces.vectors)
     answer: dict[str, Any] = {}
     for name, key in (("full disclosure", b"true"), ("template only", b"guessed")):
-        recovered = inverted(kind, key, templates, dimension)
+        recovered = mode.invert(key, templates)
         cosine = (recovered * faces.vectors).sum(axis=1)
         passes = (recovered[first] * faces.vectors[second]).sum(axis=1) >= threshold
         answer[name] = {"cosine": round(float(cosine.mean()), 3), "passes": round(float(passes.mean()), 4)}
     return answer
-
-
-def inverted(kind: str, key: bytes, templates: Any, dimension: int) -> NDArray[np.float32]:
-    """A thief's best guess at the embeddings.  key: the true one, or one that the thief made up."""
-    if kind != "biohash":
-        recovered = load_protector(kind, key, dimension).recover(templates)
-        if recovered is None:
-            raise AssertionError("plain and rotated templates can be recovered")
-        return recovered
-    return from_signs(BioHash(key, dimension).matrix, np.unpackbits(templates, axis=1) * 2.0 - 1.0)
 
 
 def from_signs(matrix: NDArray[np.floating], signs: Floats, rounds: int = 200) -> NDArray[np.float32]:

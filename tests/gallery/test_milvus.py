@@ -111,13 +111,14 @@ def test_a_file_of_another_process_is_refused_with_the_cure(
     uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mien.gallery import milvus
+    from mien.gallery.milvus_uri import parse_uri
 
     open_uri(uri).close()
     code = (
         "import sys, time, fcntl; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); "
         "print(flush=True); time.sleep(60)"
     )
-    command = [sys.executable, "-c", code, f"{milvus.parse_uri(uri).file}/LOCK"]
+    command = [sys.executable, "-c", code, f"{parse_uri(uri).file}/LOCK"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
@@ -132,7 +133,7 @@ def test_a_file_of_another_process_is_refused_with_the_cure(
     "wrong", ["milvus://", "milvus://h:x/db", "milvus://f.db?size=3", "milvus://f.db?prefix=a-b"]
 )
 def test_a_uri_that_names_nothing_is_refused_without_its_secrets(wrong: str) -> None:
-    from mien.gallery.milvus import parse_uri
+    from mien.gallery.milvus_uri import parse_uri
 
     with pytest.raises(InputError) as error:
         parse_uri(wrong.replace("://", "://user:secret@") + ("" if "?" in wrong else "?token=secret&x=1"))

@@ -15,18 +15,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import DependencyMissing, InputError, StoreError
+from mien.core.errors import DependencyMissing, StoreError
 from mien.gallery.documents import JOURNAL, TABLES, TURNS, Row, Table, Where, kinds, pack, unpack
 from mien.gallery.index import Ids, Templates
 from mien.gallery.journaled import JournaledRecords
+from mien.gallery.milvus_uri import Place, parse_uri
 from mien.gallery.templates import comparable
 
 LONGEST = 65_535  # of a VARCHAR, in bytes
@@ -38,49 +37,6 @@ FILE_SECONDS = 10.0
 M, EF_CONSTRUCTION, EF_SEARCH = 16, 200, 400
 _FILES: dict[str, int] = {}  # files of milvus-lite that this process has open, and how often
 _FILES_LOCK = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """file: of milvus-lite, or None for a server.    prefix: of the names of collections, one a gallery."""
-
-    uri: str
-    file: Path | None
-    database: str
-    token: str
-    prefix: str
-
-
-def parse_uri(uri: str) -> Place:
-    """``milvus://folder/file.db``, or ``milvus[+https]://[user:password@]host:port[/database]``, with
-    ``?token=…`` and ``?prefix=…``.
-
-    >>> parse_uri("milvus:///srv/faces.db").file.as_posix()
-    '/srv/faces.db'
-    >>> parse_uri("milvus://localhost:19530/door?prefix=staff")
-    Place(uri='http://localhost:19530', file=None, database='door', token='', prefix='staff')
-    """
-    parts = urlsplit(uri)
-    asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    prefix = asked.pop("prefix", "mien")
-    token = asked.pop("token", "")
-    if asked or parts.scheme not in ("milvus", "milvus+https") or not prefix.isidentifier():
-        raise InputError(f"{_shown(uri)} is no URI of Milvus: use milvus://file.db or milvus://host:port")
-    path = unquote(parts.path)
-    if parts.scheme == "milvus" and (path or parts.netloc).endswith(".db"):
-        file = Path(parts.netloc + path).expanduser()
-        return Place(str(file), file, "", "", prefix)
-    try:
-        host, port = parts.hostname, parts.port or 19530
-    except ValueError as error:
-        raise InputError(f"{_shown(uri)} names no port: write milvus://host:port") from error
-    if not host:
-        raise InputError(f"{_shown(uri)} names no host: write milvus://host:port, or a file ending in .db")
-    if parts.username:
-        token = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    scheme = "https" if parts.scheme == "milvus+https" else "http"
-    host = f"[{host}]" if ":" in host else host
-    return Place(f"{scheme}://{host}:{port}", None, path.strip("/"), token, prefix)
 
 
 def open_milvus(uri: str, create: bool = True) -> JournaledRecords:
@@ -391,8 +347,3 @@ def _release(file: Path) -> None:
         from milvus_lite.server_manager import server_manager_instance
 
         server_manager_instance.release_server(str(file))
-
-
-def _shown(uri: str) -> str:
-    """The URI without its secrets."""
-    return uri.partition("?")[0].rpartition("@")[2]

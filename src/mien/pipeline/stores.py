@@ -12,6 +12,7 @@ from mien.core.errors import InputError, StoreError
 from mien.embedding.calibration import Calibration, parse_calibration
 from mien.embedding.common import mean_embedding
 from mien.gallery.founding import found, gallery_id
+from mien.gallery.milvus_uri import without_secrets
 from mien.gallery.people import People
 from mien.gallery.rekey import Rekeyed, opens, rekey
 from mien.gallery.rows import Records
@@ -147,7 +148,7 @@ def open_records(uri: str, create: bool) -> tuple[Records, Path | None]:
 
 
 def _nothing_in(place: str) -> StoreError:
-    at = place.rpartition("@")[2]  # no password in a message
+    at = without_secrets(place) if "://" in place else place
     return StoreError(f"there is no gallery in {at}: enrol somebody, or name another")
 
 
