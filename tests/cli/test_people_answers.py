@@ -93,6 +93,8 @@ def test_every_correction_answers_with_one_document(ask: Ask) -> None:
         (2, "give its JSON", ["people", "adopt", "text.txt", "--images", "empty", "--from", "compreface"]),
         (2, "sub-folder", ["enrol", "--people", "empty"]),
         (2, "--name", ["enrol"]),
+        (4, "leave --protection out", ["enrol", "--name", "A", "empty", "--protection", "biohash"]),
+        (2, "use plain, rotation", ["enrol", "--name", "A", "empty", "--protection", "x", "--gallery", "n"]),
         (2, "no pictures were found", ["identify", "empty"]),
         (2, "no pictures were found", ["cluster", "empty"]),
         (2, "choose another --out", ["cluster", "empty", "--out", "text.txt"]),

@@ -32,6 +32,7 @@ def enrol(
     purpose: gallery_options.Purpose = "recognition",
     notice: gallery_options.Notice = "",
     consent_days: gallery_options.ConsentDays = None,
+    protection: gallery_options.Protection = None,
     profile: options.Profile = "balanced",
     models: options.Models = None,
     formats: options.Formats = None,
@@ -45,7 +46,9 @@ def enrol(
     rows: list[tuple[object, ...]] = []
     enrolled = 0
     with (
-        gallery_options.open_gallery(where, profile, models, allow_noncommercial, formats) as gallery,
+        gallery_options.open_gallery(
+            where, profile, models, allow_noncommercial, formats, protection=protection
+        ) as gallery,
         progress(as_json) as bar,
     ):
         task = bar.add_task("people", total=None)

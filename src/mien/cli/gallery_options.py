@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.core.errors import StoreError
 from mien.core.people import Consent
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ Fpir = Annotated[
 Which = Annotated[
     str | None,
     typer.Option("--which", help="Of several faces in a picture: largest, center, or its number."),
+]
+Protection = Annotated[
+    str | None,
+    typer.Option(
+        "--protection",
+        help="How a new gallery keeps templates: rotation (default), biohash (32 bytes each), plain.",
+    ),
 ]
 ConsentBy = Annotated[str | None, typer.Option("--consent-by", help="Who agreed: the person, or for them.")]
 Purpose = Annotated[str, typer.Option("--purpose", help="What the person agreed to.")]
@@ -49,14 +57,26 @@ def open_gallery(
     formats: str | None = None,
     *,
     create: bool = True,
+    protection: str | None = None,
 ) -> Gallery:
     """The gallery of one command; its downloads show on stderr.
 
     create: make one where there is none, as enrolment does; else `StoreError`.
+    protection: of templates, where the user named one; a gallery that has another is a `StoreError`.
     """
     from mien.cli.session import open_analyzer
     from mien.pipeline.config import configure
     from mien.pipeline.gallery import Gallery
 
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
-    return Gallery(where, analyzer=open_analyzer(config), create=create)
+    gallery = Gallery(
+        where, analyzer=open_analyzer(config), create=create, protection=protection or "rotation"
+    )
+    kept = gallery.people.protection
+    if protection is not None and kept != protection:
+        gallery.close()
+        raise StoreError(
+            f"this gallery keeps its templates as {kept!r}, since it was made: leave --protection out, "
+            "or name a new gallery"
+        )
+    return gallery

@@ -42,8 +42,10 @@ def open_people(
 
     uri: a folder, ``postgresql://…`` or ``milvus://…``.
     protection: of templates in a gallery that is made now: "rotation", "biohash" or "plain".
-    raises: `StoreError` where the store refuses, and when there is no gallery and ``create`` is False.
+    raises: `StoreError` where the store refuses, and when there is no gallery and ``create`` is False;
+        InputError for an unknown protection.
     """
+    load_protector(protection, b"", 2)  # before anything is made
     records, folder = open_records(uri, create)
     try:
         if not create and records.get_meta("gallery") is None:
