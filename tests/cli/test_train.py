@@ -115,6 +115,10 @@ def test_mistakes_are_named_with_exit_code_2(recipe: Path, capfd: pytest.Capture
         ("data.align=side", "choose whole"),
         ("data.fractions=[1.0]", "two or three shares"),
         ("task.name=singing", "recognition"),
+        ("loss.name=wing", "for landmarks and coefficients, not for recognition"),
+        ("task.name=attributes", "leave [loss] out"),
+        ("data.fractions=[1, 1, 1, 1]", "two or three shares"),
+        ("sampler.name=stream", "set data.source to shards"),
     ):
         code, _, err = mien(capfd, "train", str(recipe), "--set", sets, "--out", str(recipe.parent / "run"))
         assert (code, said in err) == (2, True), err

@@ -17,7 +17,7 @@ from torch import Tensor
 from mien.core.errors import InputError
 from mien.training.checkpoint import BEST, FOLDER, load_checkpoint, numbered_checkpoints
 from mien.training.loop import Training
-from mien.training.processes import Processes, find_device
+from mien.training.processes import Processes, find_device, readers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +69,14 @@ def test_the_best_weights_are_measured_at_the_end_sharded_or_not(pair: Path) -> 
 
 def test_sharded_weights_go_on_from_a_checkpoint_with_the_same_bits(pair: Path) -> None:
     assert same_bits(tensors(pair / "first"), tensors(pair / "again"))
+
+
+def test_readers_are_chosen_where_the_recipe_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.training.processes.cores", lambda: 16)
+    gpu = torch.device("cuda")
+    assert readers(-1, torch.device("cpu")) == 0
+    assert [readers(-1, gpu), readers(-1, gpu, 4), readers(-1, gpu, 16)] == [15, 3, 1]
+    assert readers(5, torch.device("cpu")) == 5
 
 
 def test_a_device_that_is_not_here_is_refused() -> None:

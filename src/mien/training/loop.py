@@ -29,7 +29,7 @@ from mien.training.checkpoint import (
 from mien.training.job import Findings, Job
 from mien.training.journal import Journal, Unwatched, Watcher
 from mien.training.optimisers import build_optimiser
-from mien.training.processes import Processes
+from mien.training.processes import Processes, readers
 from mien.training.recipe import Recipe
 from mien.training.recipefile import format_recipe
 from mien.training.samplers import Pick, build_sampler
@@ -309,7 +309,7 @@ class Training:
             batch_size=sampler.batch,
             sampler=_Picks(sampler),
             drop_last=True,
-            num_workers=run.workers,
+            num_workers=readers(run.workers, self.processes.device, self.processes.count),
             pin_memory=self.processes.device.type == "cuda",
             # Its own generator: the loader would otherwise draw from the one that seeds the steps.
             generator=torch.Generator(),

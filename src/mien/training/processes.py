@@ -11,6 +11,7 @@ import torch
 from torch import distributed
 
 from mien.core.errors import InputError
+from mien.runtime.machine import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,20 @@ class Processes:
     def wait(self) -> None:
         if self.count > 1:
             distributed.barrier()
+
+
+MOST_READERS = 16  # more wait for each other's pictures
+
+
+def readers(workers: int, device: torch.device, count: int = 1) -> int:
+    """How many processes read pictures for one that learns.
+
+    workers: of the recipe; -1 chooses: on a CPU none, since they would take its cores away; for a GPU the
+    machine's cores shared among its ``count`` processes, less one that feeds it.
+    """
+    if workers >= 0:
+        return workers
+    return 0 if device.type == "cpu" else max(1, min(cores() // count - 1, MOST_READERS))
 
 
 @contextmanager

@@ -149,7 +149,11 @@ class RunPart:
     validate_every: int = option(1, "epochs between validations", low=1)
     save_every: int = option(1, "epochs between checkpoints", low=1)
     keep: int = option(2, "checkpoints that stay, besides the best one", low=1)
-    workers: int = option(0, "processes that read pictures; 0: this one", low=0)
+    workers: int = option(
+        -1,
+        "processes that read pictures; 0: this one; -1: none on a CPU, as many as feed it on a GPU",
+        low=-1,
+    )
     tensorboard: bool = option(True, "write TensorBoard logs, where it is installed")
 
 

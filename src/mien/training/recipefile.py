@@ -27,8 +27,10 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = find_recipe(source)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a recipe ({error}): check the path") from error
+    except OSError as error:
+        raise InputError(f"the recipe {path} cannot be read ({error.strerror}): check the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text ({error.reason}): give a recipe, a .toml file") from error
     recipe = parse_recipe(text, str(path), overrides)
     return recipe if not recipe.data.root else _rooted(recipe, path.parent)
 

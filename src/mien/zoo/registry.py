@@ -54,7 +54,8 @@ def read_card_file(path: Path) -> ModelCard:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} cannot be read as a card ({error}): check the path and the file") from error
+        why = error.strerror if isinstance(error, OSError) else error.reason
+        raise ModelError(f"{path} cannot be read as a card ({why}): check the path and the file") from error
     found = parse_card(text, str(path))
     if found.name != path.stem:
         raise ModelError(f"{path}: key name is {found.name!r}, not {path.stem!r} like the file: rename one")

@@ -31,7 +31,7 @@ def test_a_split_never_shares_a_person_and_never_loses_a_sample(
 ) -> None:
     listing = listing_of(groups)
     if len(set(groups)) < len(fractions):
-        with pytest.raises(ThinData, match="identities cannot be split"):
+        with pytest.raises(ThinData, match="people cannot be dealt"):
             split_by_identity(listing, fractions, seed)
         return
     parts = split_by_identity(listing, fractions, seed)

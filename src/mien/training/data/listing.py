@@ -103,7 +103,8 @@ def split_by_identity(listing: Listing, fractions: Sequence[float], seed: int) -
     groups = listing.groups
     if len(groups) < len(shares):
         raise ThinData(
-            f"{len(groups)} identities cannot be split into {len(shares)} parts: add identities or drop parts"
+            f"{len(groups)} people cannot be dealt into {len(shares)} parts: add people, or ask for fewer "
+            "parts (data.fractions)"
         )
     order = np.random.default_rng(seed).permutation(len(groups))
     part_of = {groups[row]: part for part, rows in enumerate(_cut(order, shares)) for row in rows}

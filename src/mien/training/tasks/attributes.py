@@ -230,10 +230,8 @@ def _classes(listing: Listing, question: str) -> tuple[str, ...]:
     found = sorted({answer for answer in _answers(listing, question) if answer})
     if len(found) < 2:
         known = sorted({key for sample in listing.samples for key in sample.attributes})
-        raise InputError(
-            f"the question {question!r} has {len(found)} answers in the data: ask for others out of "
-            f"{', '.join(known) or 'none: this source has no attributes'}"
-        )
+        cure = f"ask for others out of {', '.join(known)}" if known else "name a source that has attributes"
+        raise InputError(f"the question {question!r} has {len(found)} answers in the data: {cure}")
     return tuple(found)
 
 

@@ -25,6 +25,7 @@ from mien.training.data import Listing, read_source, split_by_identity
 from mien.training.data.crops import ALIGNMENTS, Align
 from mien.training.data.dataset import PictureDataset
 from mien.training.nets import build_net
+from mien.training.processes import find_device, readers
 from mien.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ def pictures(
         find_align(data.align),
         classes=classes,
         # A few hundred megabytes at most; reading and decoding each epoch anew costs more than the memory.
-        keep=recipe.run.workers == 0 and len(listing) * data.size**2 * 3 < 400e6,
+        keep=not readers(recipe.run.workers, find_device(recipe.run.device))
+        and len(listing) * data.size**2 * 3 < 400e6,
         seed=recipe.run.seed,
     )
 

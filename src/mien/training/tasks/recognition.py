@@ -16,7 +16,7 @@ from mien.core.errors import InputError, ThinData
 from mien.evaluation.metrics.verification import auc, eer, fmr_at, threshold_at_fmr, tmr_at_fmr
 from mien.training.data import Listing
 from mien.training.job import Example, Exportable, Findings, Job, Scores
-from mien.training.losses import build_loss
+from mien.training.losses import LOSSES, build_loss
 from mien.training.options import option
 from mien.training.recipe import Recipe
 from mien.training.tasks.parts import (
@@ -32,6 +32,7 @@ from mien.training.tasks.parts import (
     template_of,
     unit,
 )
+from mien.training.tasks.regression import REGRESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         raise InputError(
             "mien train keeps all class centres in each process: leave loss.sharded out, or use "
             "run.parallel = fsdp"
+        )
+    if recipe.loss.name in REGRESSIONS and recipe.loss.name not in LOSSES:
+        raise InputError(
+            f"the loss {recipe.loss.name} is for landmarks and coefficients, not for recognition: choose out of "
+            f"{', '.join(LOSSES)}"
         )
     criterion = build_loss(
         recipe.loss.name or "arcface", dim=recipe.net.dim, classes=len(train.classes), **recipe.loss.options
