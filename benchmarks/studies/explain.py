@@ -1,6 +1,6 @@
 """Does `mien explain` tell the truth? Hiding what it calls important must lower the similarity fastest.
 
-    python -m benchmarks.studies.explain [--pairs 40] [--json benchmarks/studies/explain.json]
+    python -m benchmarks.studies.explain [--pairs 40] [--methods rise,gradient] [--json OUT]
 
 Two photos each of the people of $MIEN_SHARED/data/wild40. One of them loses cell after cell of a 14 x 14 grid
 (blurred), in the order of the heat map, at random (mean of five orders), and from the middle outwards (what
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,9 @@ def areas(face: HiddenFace, other: HiddenFace, order: np.ndarray) -> tuple[float
 
 
 def measure(
-    analyzer: Analyzer, people: dict[str, list[Path]], masks: int
+    analyzer: Analyzer, people: dict[str, list[Path]], masks: int, methods: Sequence[str] = METHODS
 ) -> dict[str, list[tuple[float, float]]]:
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in (*METHODS, "random", "middle")}
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in (*methods, "random", "middle")}
     gradients = Gradients(analyzer)
     for number, pictures in enumerate(people.values()):
         found = faces_of(analyzer, pictures)
@@ -66,7 +67,7 @@ def measure(
             # A pair that the matcher does not call alike has nothing to explain.
             continue
         face, other = found
-        for method in METHODS:
+        for method in methods:
             if method == "gradient":
                 heat = gradients(face, other.whole)
             else:
@@ -104,13 +105,14 @@ def summary(figures: dict[str, list[tuple[float, float]]]) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Deletion and insertion curves of the heat maps.")
     parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--masks", type=int, default=400)
     parser.add_argument("--json", type=Path, default=Path("benchmarks/studies/explain.json"))
     options = parser.parse_args()
     folder = Path(os.environ.get("MIEN_SHARED", "../shared")) / "data" / "wild40"
     people = dict(list(folder_of_people(folder).items())[: options.pairs])
     with Analyzer() as analyzer:
-        said = summary(measure(analyzer, people, options.masks))
+        said = summary(measure(analyzer, people, options.masks, options.methods.split(",")))
     options.json.write_text(json.dumps(said, indent=1) + "\n")
     print(json.dumps(said, indent=1))
 

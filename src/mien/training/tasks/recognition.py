@@ -58,8 +58,8 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         )
     if recipe.loss.name in REGRESSIONS and recipe.loss.name not in LOSSES:
         raise InputError(
-            f"the loss {recipe.loss.name} is for landmarks and coefficients, not for recognition: choose out of "
-            f"{', '.join(LOSSES)}"
+            f"the loss {recipe.loss.name} is for landmarks and coefficients, not for recognition: choose out "
+            f"of {', '.join(LOSSES)}"
         )
     criterion = build_loss(
         recipe.loss.name or "arcface", dim=recipe.net.dim, classes=len(train.classes), **recipe.loss.options
