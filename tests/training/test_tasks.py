@@ -173,7 +173,7 @@ def test_training_and_validation_heads_are_different_and_repeat(tmp_path: Path) 
     ("sets", "said"),
     [
         (("data.fractions=[0.5]",), "two or three shares"),
-        (("loss.name=wing",), "no loss is called 'wing'"),
+        (("loss.name=wing",), "the loss wing is for landmarks"),
         (("task.name=attributes", "loss.name=arcface"), "leave [loss] out"),
         (("task.name=coefficients", "task.heads=2", "loss.name=arcface"), "choose l2"),
         (("data.per_class=99",), "lower data.per_class"),
