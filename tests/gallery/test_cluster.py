@@ -88,6 +88,7 @@ def test_a_blurred_face_joins_on_less_than_a_clear_one_would_need() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_ten_thousand_faces_take_bounded_memory() -> None:
     import tracemalloc
 

@@ -172,6 +172,7 @@ def test_g2_no_acknowledged_change_is_lost_when_the_power_is_cut(folder: Path) -
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_g2_400_cuts(folder: Path) -> None:
     assert cut_and_check(folder, 400) > 400
 
@@ -338,6 +339,7 @@ def test_g7_a_flipped_bit_is_never_a_wrong_identity(folder: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_g7_200_flips(folder: Path) -> None:
     assert flip_and_check(folder, 200) > 0
 

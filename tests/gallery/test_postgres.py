@@ -177,5 +177,6 @@ def test_the_server_behaves_like_a_dictionary() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_the_server_behaves_like_a_dictionary_for_long() -> None:
     run(PostgresMachine, 50, 50)

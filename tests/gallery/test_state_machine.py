@@ -212,5 +212,6 @@ def test_the_gallery_behaves_like_a_dictionary() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_the_gallery_behaves_like_a_dictionary_for_long() -> None:
     run(GalleryMachine, 200, 50)

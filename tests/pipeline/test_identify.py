@@ -17,6 +17,7 @@ MOST = 8
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.weights
 @pytest.mark.shared
 @pytest.mark.parametrize(

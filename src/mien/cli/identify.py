@@ -54,7 +54,7 @@ def identify(
                 raise InputError(NO_PICTURES)
     if not as_json:
         table("", ["picture", ">face", "who", ">similarity", ">strangers this alike", "next"], rows)
-        say(f"{point.people:,} people; a stranger is given a name at most {percent(fpir)} of the time")
+        say(f"{point.people:,} people; about {percent(fpir)} of strangers are given a name")
         if not point.supported:
             say("the calibration has too little data for a gallery this large: the rate is extrapolated")
     if not readable:
