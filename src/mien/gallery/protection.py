@@ -33,9 +33,10 @@ class Protection:
 
     def __init__(self, records: Records, vault: Vault, load: LoadProtector, common: LoadCommon) -> None:
         self._records, self._vault = records, vault
-        self._load, self._load_common = load, common
+        self._load, self._load_mean = load, common
         self._known: dict[str, Protector] = {}
-        self._common: dict[str, NDArray[np.float32]] = {}
+        self._means: dict[str, NDArray[np.floating] | None] = {}
+        self._common: dict[str, NDArray[np.float32] | None] = {}
         self._secret: tuple[str, bytes] | None = None
 
     @property
@@ -70,21 +71,25 @@ class Protection:
 
     def common(self, model: str) -> NDArray[np.float32] | None:
         """What all faces share, as templates see it: (D,); None where it is not known or not in them."""
-        direction = self._direction(model)
-        if direction is None or self.kind == BITS:
-            return None
         if model not in self._common:
-            self._common[model] = self.protect(model, direction[None])[0].astype(np.float32)
+            direction = None if self.kind == BITS else self._direction(model)
+            template = None if direction is None else self.protect(model, direction[None])[0]
+            self._common[model] = None if template is None else template.astype(np.float32)
         return self._common[model]
 
     def share(self, model: str) -> float:
         """The share of a squared length that all faces have in common and bits leave out; 0 elsewhere."""
-        mean = self._load_common(model) if self.kind == BITS else None
+        mean = self._mean(model) if self.kind == BITS else None
         return 0.0 if mean is None else float(mean @ mean)
 
     def _direction(self, model: str) -> NDArray[np.float32] | None:
-        mean = self._load_common(model)
+        mean = self._mean(model)
         return None if mean is None else np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+    def _mean(self, model: str) -> NDArray[np.floating] | None:
+        if model not in self._means:
+            self._means[model] = self._load_mean(model)
+        return self._means[model]
 
     def _of(self, model: str, dimension: int) -> Protector:
         known = self._known.get(model)
