@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError, MienError
 from mien.core.types import Embedding
 from mien.embedding.calibration import Calibration
-from mien.embedding.pool import pool
+from mien.embedding.common import common_direction
+from mien.embedding.quality import quality_of
 from mien.evaluation.failures import FailedPicture, failed_pictures
 from mien.evaluation.metrics.identification import (
     Mates,
@@ -31,10 +32,12 @@ from mien.evaluation.metrics.person_bootstrap import rate_interval
 from mien.evaluation.metrics.verification import Scores, threshold_at_fmr
 from mien.evaluation.protocols.people import SearchList, identity_folds
 from mien.evaluation.wording import rate_name
+from mien.gallery.templates import pool
 
 FPIRS = (0.1, 0.01, 0.003)
 RANKS = (1, 5, 10, 20)
 LONGEST = 50
+ANY_QUALITY = 0.6  # where a network does not tell; all photos of a person then weigh the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +174,33 @@ def evaluate_identification(
 
 def _enrol(
     listed: SearchList, outcomes: Sequence[Embedding | MienError]
-) -> tuple[NDArray[np.int64], list[Embedding]]:
-    """One template a person, the mean direction, as the gallery keeps it.
+) -> tuple[NDArray[np.int64], list[NDArray[np.float32]]]:
+    """One template a person, pooled as a gallery pools their photos.
 
     returns: (N,) the column of each person, -1 where nothing could be enrolled; the templates.
     """
     columns, at = np.full(len(listed.people), -1, np.int64), 0
-    templates: list[Embedding] = []
+    templates: list[NDArray[np.float32]] = []
     for number, paths in enumerate(listed.gallery):
         good = [one for one in outcomes[at : at + len(paths)] if isinstance(one, Embedding)]
         at += len(paths)
         if good:
             columns[number] = len(templates)
-            templates.append(pool(good))
+            templates.append(_template(good))
     if not templates:
         raise InputError("nobody could be enrolled: no picture of the gallery shows a face that can be used")
     return columns, templates
 
 
-def _search(outcomes: Sequence[Embedding | MienError], templates: Sequence[Embedding]) -> Scores:
+def _template(photos: Sequence[Embedding]) -> NDArray[np.float32]:
+    qualities = [quality_of(photo) or ANY_QUALITY for photo in photos]
+    common = common_direction(photos[0].model)
+    return pool(np.stack([photo.vector for photo in photos]), np.array(qualities, np.float32), common)
+
+
+def _search(outcomes: Sequence[Embedding | MienError], templates: Sequence[NDArray[np.float32]]) -> Scores:
     """(P, N) similarities, -inf in the row of a picture that failed."""
-    gallery = np.stack([template.vector for template in templates])
+    gallery = np.stack(templates)
     scores = np.full((len(outcomes), len(gallery)), -np.inf)
     rows = [i for i, one in enumerate(outcomes) if isinstance(one, Embedding)]
     vectors = [one.vector for one in outcomes if isinstance(one, Embedding)]
