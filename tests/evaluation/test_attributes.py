@@ -57,6 +57,18 @@ def test_a_finding_without_a_model_is_a_missing_model() -> None:
         answer_of(face, "age")
 
 
+def test_answers_of_a_users_own_model_are_asked_for_by_their_question() -> None:
+    detection = Detection(Box(0, 0, 9, 9), 0.9, np.zeros((5, 2)))
+    said = {"race": {"Black": 0.7, "White": 0.3}}
+    face = FaceReport(
+        detection, frozenset({"attributes", "sex"}), attributes=said, sex={"female": 0.6, "male": 0.4}
+    )
+    assert answer_of(face, "attributes.race") == "Black"
+    assert answer_of(face, "sex") == "female"
+    with pytest.raises(InputError, match="answers no 'rase': choose out of race"):
+        answer_of(face, "attributes.rase")
+
+
 def test_the_answers_are_json_and_a_page() -> None:
     truth = {f"{i}": "x<y" if i % 2 else "z" for i in range(20)}
     labels = evaluate_attribute("kind", truth, dict(list(truth.items())[:15]))

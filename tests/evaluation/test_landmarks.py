@@ -58,6 +58,13 @@ def test_points_of_the_mesh_stand_at_the_schemes_places() -> None:
     assert np.isnan(sparse[0]).all()
 
 
+def test_points_of_the_scheme_itself_stay_and_others_are_refused() -> None:
+    own = Landmarks("ibug68", np.arange(204.0).reshape(68, 3), 1.0)
+    np.testing.assert_array_equal(in_scheme(own, IBUG), own.points[:, :2])
+    with pytest.raises(InputError, match="points of dots cannot be compared with ibug68"):
+        in_scheme(Landmarks("dots", np.zeros((7, 3)), 1.0), IBUG)
+
+
 def test_of_several_faces_the_annotated_one_is_judged() -> None:
     truth = in_scheme(mesh(300.0), IBUG)
     np.testing.assert_array_equal(face_of([face(0.0), face(300.0)], truth, IBUG, "a.jpg"), truth)
