@@ -254,7 +254,10 @@ def shipped_calibration(embedder: str) -> Calibration:
     if embedder.endswith(".toml"):
         beside = calibration_beside(Path(embedder))
         if not beside.is_file():
-            raise UnknownModel(f"no calibration stands at {beside}: make one with `mien calibrate`")
+            raise UnknownModel(
+                f"no calibration stands at {beside}: make one with `mien calibrate --models {embedder} "
+                f"--people DIR -o {beside}`"
+            )
         return read_calibration(beside)
     folder = resources.files("mien.zoo") / "cards" / "calibration"
     usual = embedder.removesuffix(QUICK)
