@@ -35,7 +35,8 @@ from benchmarks.geometry_scans import (
 from benchmarks.measuring import arguments, report
 from mien.core.mesh import Coefficients
 from mien.face3d.fit.evidence import mesh468_points
-from mien.face3d.fit.head import fit_landmarks
+from mien.face3d.fit.head import FitSettings, fit_landmarks
+from mien.face3d.fit.photometric import PhotometricSettings
 from mien.face3d.fit.scan import ScanFit, fit_scan
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.model.shape import vertices_of
@@ -43,7 +44,8 @@ from mien.geometry.projection import place, project
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.reconstruct import head_from_landmarks, photo_camera
 
-YAWS = {"frontal": 0.0, "35 degrees": 0.61, "-35 degrees": -0.61}
+YAWS = {"frontal": 0.0, "17 degrees": 0.3, "-17 degrees": -0.3, "35 degrees": 0.61, "-35 degrees": -0.61}
+WAYS = ("ours", "ours, landmarks alone", "ours, with brightness", "mediapipe points", "ours, true landmarks")
 CANONICAL7 = (33, 133, 362, 263, 2, 61, 291)
 """NoW's seven landmarks among the 468."""
 NOISE, DRAWS = 2.0, 3  # pixels, on landmarks that are otherwise true; how often they are drawn
@@ -88,11 +90,15 @@ def scans(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
             points = locate(analyzer, picture).points
             fit = fit_landmarks(model, points, CAMERA, picture=picture)
             alone = fit_landmarks(model, points, CAMERA)
+            bright = fit_landmarks(
+                model, points, CAMERA, FitSettings(photometric=PhotometricSettings()), picture=picture
+            )
             true = [_true_landmarks(model, registered, scan, yaw, seed) for seed in range(DRAWS)]
             best = [fit_landmarks(model, points, CAMERA, trusting(NOISE)).coefficients for points in true]
             row[view] = {
                 "ours": _errors(model, fit.coefficients, scan),
                 "ours, landmarks alone": _errors(model, alone.coefficients, scan),
+                "ours, with brightness": _errors(model, bright.coefficients, scan),
                 "mediapipe points": _of468(points * (1.0, -1.0, -1.0), triangles, scan),
                 "ours, true landmarks": _typical([_errors(model, each, scan) for each in best]),
             }
@@ -102,13 +108,14 @@ def scans(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
 
 
 def _means(rows: dict[str, Any]) -> dict[str, Any]:
-    """Mean over the heads of the median errors with a free scale; both turned views together."""
+    """Mean over the heads of the median errors with a free scale; turns to both sides together."""
     found: dict[str, Any] = {
         name: _mean([row[name]["scaled"] for row in rows.values()])
         for name in ("mean head", "mediapipe canonical")
     }
-    for label, views in (("frontal", ["frontal"]), ("35 degrees", ["35 degrees", "-35 degrees"])):
-        for who in ("ours", "ours, landmarks alone", "mediapipe points", "ours, true landmarks"):
+    pairs = {"17 degrees": ["17 degrees", "-17 degrees"], "35 degrees": ["35 degrees", "-35 degrees"]}
+    for label, views in ({"frontal": ["frontal"]} | pairs).items():
+        for who in WAYS:
             found[f"{label}: {who}"] = _mean([r[v][who]["scaled"] for r in rows.values() for v in views])
     return found
 

@@ -14,8 +14,9 @@ from benchmarks.geometry_scans import Errors, errors_of
 from mien.core.mesh import Camera
 from mien.core.types import Landmarks, LocatedFace
 from mien.evaluation.metrics.mesh import align, face_region
-from mien.face3d.fit.head import HeadFit, fit_landmarks
+from mien.face3d.fit.head import FitSettings, HeadFit, fit_landmarks
 from mien.face3d.fit.likeness import frontal_offsets
+from mien.face3d.fit.photometric import PhotometricSettings
 from mien.face3d.fit.scan import LANDMARKS7
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.model.shape import vertices_of
@@ -32,6 +33,10 @@ MOODS = ("neutral", "smiling")
 JAW = slice(125, 134)
 """The points of the London template that lie on the outline of the jaw."""
 FOLDS = 6
+OTHER_WAYS = {
+    "landmarks alone": FitSettings(contour=None),
+    "with brightness": FitSettings(photometric=PhotometricSettings()),
+}
 Array = NDArray[np.float64]
 
 
@@ -161,6 +166,11 @@ def cctwelve(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
             camera, pixels = photo_camera(picture, None), picture.image.pixels
             fit = fit_landmarks(model, landmarks.points, camera, picture=pixels)
             rows[view] = _against(model, vertices_of(model, fit.coefficients), expert, points)
+            if points is not None:
+                for name, settings in OTHER_WAYS.items():
+                    other = fit_landmarks(model, landmarks.points, camera, settings, picture=pixels)
+                    vertices = vertices_of(model, other.coefficients)
+                    rows[f"{view}, {name}"] = _against(model, vertices, expert, points)
         result[folder.name] = rows
     return result
 
