@@ -40,7 +40,8 @@ PACKAGES = ("apsw", "cryptography", "faiss-cpu", "milvus-lite", "numpy", "psycop
 
 def main() -> None:
     given = _options()
-    rows, earlier = _earlier(given.json) if given.add else ([], [])
+    before, earlier = _earlier(given.json) if given.add else ([], [])
+    rows: list[Json] = []
     left_out: dict[str, str] = {}
     for people in SIZES[:1] if given.quick else given.people:
         with tempfile.TemporaryDirectory(dir=given.folder) as home:
@@ -52,10 +53,11 @@ def main() -> None:
                 elif people <= SYSTEMS[name].most:
                     row = _measure(python, name, people, Path(home))
                     print(json.dumps(row), file=sys.stderr, flush=True)
-                    rows = _with(rows, row)
-                    _write(rows, earlier, left_out, given.json)
+                    rows.append(row)
+                    before = [old for old in before if _place(old) != _place(row)]
+                    _write([*before, *rows], earlier if before else [], left_out, given.json)
     if given.json is None:
-        _write(rows, earlier, left_out, None)
+        _write(rows, [], left_out, None)
 
 
 def _options() -> argparse.Namespace:
@@ -85,11 +87,9 @@ def _earlier(out: Path) -> tuple[list[Json], list[Json]]:
     return rows, [*found.get("earlier_runs", []), run]
 
 
-def _with(rows: list[Json], row: Json) -> list[Json]:
-    """The rows, with this one in place of one of the same system and size."""
-    names = list(SYSTEMS)
-    others = [r for r in rows if (r["system"], r["people"]) != (row["system"], row["people"])]
-    return sorted([*others, row], key=lambda r: (r["people"], names.index(r["system"])))
+def _place(row: Json) -> tuple[int, int]:
+    """Where a row stands: by size, then as the systems are listed."""
+    return row["people"], list(SYSTEMS).index(row["system"])
 
 
 def _write(rows: list[Json], earlier: list[Json], left_out: dict[str, str], out: Path | None) -> None:
@@ -101,7 +101,7 @@ def _write(rows: list[Json], earlier: list[Json], left_out: dict[str, str], out:
         "tried_up_to": {name: system.most for name, system in SYSTEMS.items() if system.most < max(SIZES)},
         "left_out": {name: reason for name, reason in left_out.items() if name not in here},
         "earlier_runs": earlier,
-        "rows": rows,
+        "rows": sorted(rows, key=_place),
         "packages": versions(PACKAGES),
     }
     report("gallery", figures, out)
