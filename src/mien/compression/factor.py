@@ -6,7 +6,7 @@ whole network answers at that place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,8 @@ from mien.core.modelcard import ModelCard
 if TYPE_CHECKING:
     import onnx
 
-MOST_CROPS = 512
+MOST_CROPS = 512  # a convolution sees many places of each
+FULL_CROPS = 2048  # a full layer sees each once
 PARTS = 4  # of the crops; the last checks what the others taught
 NODE = 512  # bytes that a further node takes in the file
 
@@ -54,7 +55,7 @@ def factorise(
 ) -> Factored:
     """Make a network so many times smaller, at least cost to its embeddings.
 
-    data: an ONNX file.    crops: (N, S, S, 3) uint8 RGB, N >= 8; at most 512 teach, and others check.
+    data: an ONNX file.    crops: (N, S, S, 3) uint8 RGB, N >= 8; at most 2,048 teach, an eighth checks.
     times: bytes of the old file over those of the new.    ranks: of layers, instead of choosing them.
     done: called after each layer that was looked at or solved.
     raises: InputError for a network without layers to factor, or one that cannot become so small.
@@ -68,9 +69,9 @@ def factorise(
             f"{card.name} has no layer that could be factored: give a network with convolutions of many "
             "channels"
         )
-    crops, probes = crops[: -len(crops) // 8][:MOST_CROPS], crops[-len(crops) // 8 :][-PROBES:]
+    crops, probes = crops[: -len(crops) // 8][:FULL_CROPS], crops[-len(crops) // 8 :][-PROBES:]
     if ranks is None:
-        offers = offers_of(model, layers, card, crops, probes, done)
+        offers = offers_of(model, layers, card, crops[:MOST_CROPS], probes, done)
         ranks = choose_ranks(offers, room_for(model, layers, len(data) / times))
     made = model
     for layer in layers:
@@ -109,7 +110,7 @@ def solve(
     weight = weights_of(whole.graph)[layer.weight].astype(np.float64)
     if layer.full:
         return _solve_full(layer, rank, weight, whole, made, card, crops)
-    parts = _watch(layer, whole, made, card, crops)
+    parts = _watch(layer, whole, made, card, crops[:MOST_CROPS])
     fitted = corrected(weight.reshape(len(weight), -1), parts)
     return halved(fitted.weight, summed(parts), rank) if rank else fitted
 
@@ -146,14 +147,23 @@ def _solve_full(
     card: ModelCard,
     crops: NDArray[np.uint8],
 ) -> Affine | Pair:
-    read = [one[layer.reads].reshape(layer.inner, -1) for one in values_of(made, card, [layer.reads], crops)]
     said = [one[layer.name].reshape(-1) for one in values_of(whole, card, [layer.name], crops)]
-    x, y = np.stack(read), np.stack(said).astype(np.float64)
+    y = np.stack(said).astype(np.float64)
+    few = np.stack([*_pictures(layer, made, card, crops[:MOST_CROPS])])
     if not rank:
-        return corrected_by(weight, x.reshape(len(x), -1), y)
+        return corrected_by(weight, few.reshape(len(few), -1), y[: len(few)])
     shaped = weight.reshape(len(weight), layer.inner, -1)
-    _, down, lift = channel_basis(shaped, channel_covariance(x))
-    thin = np.einsum("rc,ncp->nrp", down[:rank].astype(np.float32), x, optimize=True)
+    _, down, lift = channel_basis(shaped, channel_covariance(few))
+    first = down[:rank].astype(np.float32)
+    thin = np.stack([(first @ one).ravel() for one in _pictures(layer, made, card, crops)])
     start = np.einsum("ocp,cr->orp", shaped, lift[:, :rank], optimize=True)
-    fitted = corrected_by(start.reshape(len(start), -1), thin.reshape(len(thin), -1), y)
+    fitted = corrected_by(start.reshape(len(start), -1), thin, y)
     return Pair(down[:rank], fitted.weight, fitted.bias)
+
+
+def _pictures(
+    layer: Layer, made: onnx.ModelProto, card: ModelCard, crops: NDArray[np.uint8]
+) -> Iterator[NDArray[np.float32]]:
+    """What a full layer reads of each crop: (C, H·W)."""
+    for seen in values_of(made, card, [layer.reads], crops):
+        yield seen[layer.reads].reshape(layer.inner, -1)

@@ -1,0 +1,146 @@
+"""SFace several times smaller by thin layers: what the fit costs, what training wins back, and int8 on top.
+
+    python -m benchmarks.studies.factor_sface --work DIR [--times 4,6] [--set run.epochs=10]
+
+Learns from FairFace's training part and the London set (nobody of them is in wild40), measures on every pair
+of wild40: TMR at FMR 1e-2, 1e-3 and 1e-4, each with the 95 % interval of the paired difference by drawing
+people. Speed: one crop in one stream, both networks taking turns. Answers of the teacher, fitted networks,
+what the trunk makes and checkpoints stay in --work, so a study that was stopped goes on; the weights are
+SFace's and stay there, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from benchmarks.measuring import PACKAGES, RESULTS, arguments, report, versions
+from benchmarks.studies.lab import data_folder
+
+from mien.compression.accuracy import compare_accuracy, trial_of_people
+from mien.compression.compare import Bench, prepare_bench
+from mien.compression.crops import embed_crops
+from mien.compression.distill import lessons_folder
+from mien.compression.factor import factorise, stored
+from mien.compression.factor_graph import shapes_of
+from mien.compression.factored import Factored, load_factored, save_factored
+from mien.compression.graph import prepare, weights_of
+from mien.compression.polish import polish
+from mien.compression.quantize import to_int8
+from mien.compression.recipes import read_compress_recipe
+from mien.compression.result import new_card
+from mien.compression.speed import compare_speed
+from mien.compression.teacher import Lessons, ask_teacher
+from mien.core.modelcard import ModelCard
+from mien.imaging.sources import iter_pictures
+from mien.pipeline.analyze import Analyzer
+from mien.pipeline.config import configure
+from mien.runtime.session import open_network
+from mien.zoo.registry import card
+from mien.zoo.store import fetch
+
+RATES = (1e-2, 1e-3, 1e-4)
+SAMPLE = 2400
+LEARN_FROM = ("fairface/train", "london")
+
+
+def prepared(work: Path, source: ModelCard) -> tuple[Lessons, Bench]:
+    listed = [Path(one) for one in iter_pictures([str(data_folder(name)) for name in LEARN_FROM])]
+    with Analyzer(configure("balanced", models=source.name)) as analyzer:
+        lessons = ask_teacher(analyzer, analyzer.networks.get(source.name), listed, lessons_folder(work))
+        trial, _ = trial_of_people(data_folder("wild40"))
+        return lessons, prepare_bench(analyzer, source, trial)
+
+
+def measure(bench: Bench, before: tuple[ModelCard, bytes], after: tuple[ModelCard, bytes]) -> dict[str, Any]:
+    """Accuracy at three rates, speed, sizes."""
+    networks = [open_network(one, data, notebook=bench.notebook) for one, data in (before, after)]
+    first, second = (embed_crops(network, bench.crops.pixels) for network in networks)
+    found = {
+        f"{rate:g}": compare_accuracy(bench.trial, bench.crops.picture, first, second, rate).to_dict()
+        for rate in RATES
+    }
+    cosine = float(np.einsum("ij,ij->i", first, second).mean())
+    return {
+        "accuracy": found,
+        "cosine": cosine,
+        "speed": compare_speed(*networks, bench.crops.pixels[:16]).to_dict(),
+        "bytes": len(after[1]),
+        "times_smaller": len(before[1]) / len(after[1]),
+    }
+
+
+def multiplications(data: bytes) -> int:
+    """Multiply-adds of one crop in convolutions and full layers."""
+    model = prepare(data)
+    shapes, weights = shapes_of(model), weights_of(model.graph)
+    total = 0
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm") and node.input[1] in weights:
+            places = int(np.prod(shapes.get(node.output[0], ())[2:]))
+            total += weights[node.input[1]].size * places
+    return total
+
+
+def fitted(work: Path, data: bytes, source: ModelCard, lessons: Lessons, times: float) -> Factored:
+    made = load_factored(work, data, times)
+    if made is None:
+        made = factorise(data, source, lessons.some(SAMPLE), times=times)
+        save_factored(work, data, times, made)
+    return made
+
+
+def once(work: Path, times: float, lessons: Lessons, bench: Bench, changes: list[str]) -> Mapping[str, Any]:
+    """Everything about one size."""
+    source = card("sface")
+    data = fetch(source)
+    here = work / f"times-{times:g}"
+    made = fitted(here, data, source, lessons, times)
+    plan = read_compress_recipe("polish", changes)
+    trained = polish(plan, data, made, source, lessons, here, resume=True)
+    if trained is None:
+        raise SystemExit("stopped; the same command goes on")
+    stages = {"fitted": made.data, "trained": trained}
+    found: dict[str, Any] = {"ranks": dict(made.ranks), "parity_of_fit": made.parity.to_dict()}
+    for name, after in stages.items():
+        found[name] = measure(bench, (source, data), (named(source, name, after), after))
+    target = named(source, "small", trained)
+    whole_numbers = to_int8(trained, target, lessons.some(256))
+    small = replace(named(target, "int8", whole_numbers.data), precisions=("int8",))
+    found["trained, int8"] = measure(bench, (source, data), (small, whole_numbers.data))
+    found["parameters"] = [stored(prepare(data)), stored(onnx.load_from_string(trained))]
+    found["multiply_adds"] = [multiplications(data), multiplications(trained)]
+    return found
+
+
+def named(source: ModelCard, name: str, data: bytes) -> ModelCard:
+    return new_card(source, f"{source.name}_{name}", data, "", source.precisions)
+
+
+def main() -> None:
+    parser = arguments("studies.factor_sface", __doc__)
+    parser.set_defaults(json=RESULTS / "factor_sface.json")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--times", default="4")
+    parser.add_argument("--set", dest="changes", action="append", default=[])
+    chosen = parser.parse_args()
+    lessons, bench = prepared(chosen.work, card("sface"))
+    sizes: dict[str, Any] = {}
+    for times in chosen.times.split(","):
+        sizes[times] = once(chosen.work, float(times), lessons, bench, chosen.changes)
+        figures = {
+            "versions": versions((*PACKAGES, "torch", "onnx")),
+            "faces": len(lessons),
+            "learned_from": LEARN_FROM,
+            "recipe": ["polish", *chosen.changes],
+            "times": sizes,
+        }
+        report("studies.factor_sface", figures, chosen.json)
+
+
+if __name__ == "__main__":
+    main()
