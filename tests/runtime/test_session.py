@@ -163,7 +163,9 @@ def test_less_exact_arithmetic_has_to_be_clearly_faster(milliseconds: float, tak
     ways = [Choice("openvino", "fp32"), Choice("openvino", "bf16"), Choice("openvino", "int8")]
     timed = dict(zip(map(str, ways), (1.5, 1.0, milliseconds), strict=True))
     less_exact: tuple[Precision, ...] = ("int8",)
-    assert choosing._fastest(ways, timed, less_exact)[0].precision == taken
+    choice, why = choosing._fastest(ways, timed, less_exact)
+    assert choice.precision == taken
+    assert ("hardly faster" in why) == (milliseconds == 0.9)
 
 
 def test_a_network_of_free_size_is_measured_anew_for_a_frame(card_for: CardFor, quarters: bytes) -> None:

@@ -105,6 +105,9 @@ def _fastest(
     own = [way for way in timed if way.engine == ways[0].engine]
     stays = min(own, key=cost, default=best)
     if stays is best or cost(stays) > CLOSE * cost(best):
+        quickest = min(timed, key=lambda way: milliseconds[str(way)])
+        if quickest.precision in less_exact and best.precision not in less_exact:
+            return best, f"{quickest}, which is less exact, is hardly faster on this machine"
         return best, "the fastest of those measured on this machine"
     return stays, f"as fast as {best}, as near as can be measured, and one engine is enough"
 
