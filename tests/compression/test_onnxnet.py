@@ -16,7 +16,7 @@ from mien.compression.graph import import_onnx, prepare, weights_of
 from mien.compression.onnxnet import OnnxNet
 from mien.compression.quantize import to_bytes
 from mien.compression.tail import find_cut, split_at, with_weights
-from mien.core.errors import InputError
+from mien.core.errors import ModelError
 from mien.core.modelcard import ModelCard
 from mien.runtime.preprocess import to_network_input
 
@@ -77,7 +77,7 @@ def test_weights_learn_and_constants_stay(card_for: CardFor, crops: NDArray[np.u
 def test_what_it_does_not_know_is_refused_by_name() -> None:
     model = prepare(build_wide(last="Relu"))
     model.graph.node[-3].CopyFrom(helper.make_node("Softplus", ["c3"], ["r3"]))
-    with pytest.raises(InputError, match=r"operation Softplus.*convolutional"):
+    with pytest.raises(ModelError, match=r"operators Softplus.*convolutional"):
         OnnxNet(model)
 
 

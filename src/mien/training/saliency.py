@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mien.core.errors import ModelError
+from mien.core.errors import DependencyMissing, ModelError
 from mien.core.modelcard import Preprocess
 from mien.core.types import AlignedFace, Embedding
 from mien.embedding.saliency import Heat, hide
@@ -61,19 +61,25 @@ class Gradients:
             data = fetch(wanted, allow_noncommercial=self._analyzer.config.allow_noncommercial)
             if wanted.format == "tflite":
                 raise ModelError(f"{name} is a tflite file, of which there is no gradient: use --method rise")
-            net = TorchGraph(bytes(readable(wanted, data)))
-            self._check(net, name, crops[0], preprocess)
+            plain = bytes(readable(wanted, data))
+            try:
+                net = TorchGraph.from_bytes(plain)
+                alike = self._agreement(net, name, crops[0], preprocess)
+            except DependencyMissing:
+                raise
+            except ModelError as error:
+                raise ModelError(f"{name} has no gradient: {error}, or use --method rise") from error
+            if not alike > 1 - AGREE:
+                raise ModelError(f"{name} answers otherwise in PyTorch than here: use --method rise")
             self._nets[name] = net
         return self._nets[name]
 
-    def _check(self, net: TorchGraph, name: str, crop: AlignedFace, preprocess: Preprocess) -> None:
-        """PyTorch must answer what the engine answers."""
+    def _agreement(self, net: TorchGraph, name: str, crop: AlignedFace, preprocess: Preprocess) -> float:
+        """The cosine of what PyTorch and the engine answer; 1 where they answer the same."""
         (engine,) = self._analyzer.networks.get(name).run(crop.pixels[None]).values()
         with torch.no_grad():
             torchs = net(fed(torch.from_numpy(crop.pixels[None].astype(np.float32)), preprocess)).reshape(-1)
-        alike = torch.cosine_similarity(torchs, torch.from_numpy(engine.reshape(-1).copy()), dim=0)
-        if not float(alike) > 1 - AGREE:
-            raise ModelError(f"{name} answers otherwise in PyTorch than here: use --method rise")
+        return float(torch.cosine_similarity(torchs, torch.from_numpy(engine.reshape(-1).copy()), dim=0))
 
     def _integrate(
         self, net: TorchGraph, preprocess: Preprocess, crops: list[AlignedFace], wanted: Tensor, done: Done
