@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.runtime.conftest import CardFor, build_quarters
 
 from mien.core.errors import ModelCorrupt, ModelError, ShapeError
 from mien.core.modelcard import Precision, Preprocess
 from mien.runtime import choose as choosing
 from mien.runtime import openvino_engine
-from mien.runtime.choose import ENGINES, _agreement, candidates, choose
+from mien.runtime.choose import ENGINES, _agreement, _times, candidates, choose
 from mien.runtime.engine import Choice
 from mien.runtime.session import open_network
 
@@ -204,3 +206,25 @@ def test_a_read_only_picture_gets_the_same_answer_every_time(
     pixels.flags.writeable = False
     answers = {network.run(pixels)["y"].tobytes() for _ in range(200)}
     assert answers == {np.full((1, 3, 16, 16), 400, np.float32).tobytes()}
+
+
+class OnAMovingClock:
+    """Takes ``cost`` seconds of a clock of its own; the machine is twice as fast in one call of three."""
+
+    now, calls = 0.0, 0
+
+    def __init__(self, cost: float) -> None:
+        self.cost = cost
+
+    def run(self, batch: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        OnAMovingClock.calls += 1
+        lucky = OnAMovingClock.calls % 6 == 1  # always the dear one's turn, never the cheap one's
+        OnAMovingClock.now += self.cost / (2 if lucky else 1)
+        return {}
+
+
+def test_a_lucky_moment_does_not_choose_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: OnAMovingClock.now)
+    times = _times({"dear": OnAMovingClock(0.007), "cheap": OnAMovingClock(0.0045)}, np.zeros(1, np.uint8))
+    assert times == {"dear": 7.0, "cheap": 4.5}
+    assert _times({}, np.zeros(1, np.uint8)) == {}

@@ -27,7 +27,7 @@ SECONDS_A_CANDIDATE = 0.4
 PROBE_SIDES = (480, 640)  # height, width of the probe for a network that takes any size
 MIN_AGREEMENT: Mapping[Precision, float] = {"fp32": 0.99, "bf16": 0.99, "int8": 0.95}  # cosine to the first
 CLOSE = 1.15  # a second engine, or a less exact arithmetic, must be faster than the first by more than this
-METHOD = 3  # of measuring; a change makes old measurements void
+METHOD = 4  # of measuring; a change makes old measurements void
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +153,25 @@ def _measure(card: ModelCard, data: bytes, ways: Sequence[Choice]) -> dict[str, 
 
 
 def _times(running: Mapping[str, Compiled], probe: NDArray[np.uint8]) -> dict[str, float]:
-    """The best time of each, in milliseconds; they take turns, so that other work here hurts all."""
-    best = dict.fromkeys(running, float("inf"))
+    """What a call of each takes, in milliseconds; they take turns, so that other work here hurts all.
+
+    A machine changes its speed from moment to moment, so a best time tells who was lucky. Each is compared
+    with the first in the same turn: the median of these ratios, times the first one's median.
+    """
+    if not running:
+        return {}
+    turns: list[list[float]] = []
     start = time.perf_counter()
     while time.perf_counter() - start < SECONDS_A_CANDIDATE * len(running):
-        for name, network in running.items():
+        turn = []
+        for network in running.values():
             before = time.perf_counter()
             network.run(probe)
-            best[name] = min(best[name], time.perf_counter() - before)
-    return {name: round(seconds * 1e3, 3) for name, seconds in best.items()}
+            turn.append(time.perf_counter() - before)
+        turns.append(turn)
+    seconds = np.array(turns)
+    typical = np.median(seconds[:, 0]) * np.median(seconds / seconds[:, :1], axis=0)
+    return {name: round(1e3 * float(each), 3) for name, each in zip(running, typical, strict=True)}
 
 
 def _agreement(reference: Outputs, answer: Outputs) -> float:
