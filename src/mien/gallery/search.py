@@ -26,6 +26,7 @@ FLAT_LIMIT = 20_000
 SNAPSHOT_FROM = 5_000
 INDEX_KEY = "index_key"
 SERVED, SERVED_MODELS = "served_revision", "served_models"
+SPARE = 50  # people more than asked for, of whom those that agree better among themselves may overtake
 _PAGE = 500
 
 
@@ -98,7 +99,9 @@ class Search:
         if index is None or not len(index):
             self._refuse_other_models(model)
             return []
-        ids = index.nearest(query, top)
+        # An index ranks packed bits by their distance alone; how clear they are is weighed in `compare`.
+        spare = SPARE if query.dtype == np.uint8 else 0
+        ids = index.nearest(query, top + spare)
         return self.compare(query, model, [int(i) for i in ids], top)
 
     def compare(
