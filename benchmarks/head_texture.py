@@ -1,15 +1,13 @@
 """What a textured head costs after detection: time, processor time, memory, beside the landmark network.
 
-python -m benchmarks.head_texture OUT.json [PHOTO]     (default photo: the astronaut that mien ships with)
+python -m benchmarks.head_texture [--photo PHOTO] [--json OUT]     (default photo: the astronaut of mien demo)
 "geometry" is the fit, gaze and size from landmarks that are there already, as in `benchmarks.geometry`; what
 landmarks cost has rows of its own.  Ratios are to one bare run of the landmark network on one crop.
 """
 
 from __future__ import annotations
 
-import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import machine
+from benchmarks.measuring import arguments, report
 from mien.core.types import LocatedFace
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.reconstruct import Reconstruction, head_from_landmarks, photo_camera
@@ -29,8 +27,11 @@ ROUNDS = 7
 
 
 def main() -> None:
+    parser = arguments("head_texture", __doc__)
+    parser.add_argument("--photo")
+    given = parser.parse_args()
     analyzer = Analyzer()
-    source: Any = sys.argv[2] if len(sys.argv) > 2 else fetch(card("astronaut"))
+    source: Any = given.photo or fetch(card("astronaut"))
     picture = analyzer.open(source)
     face = LocatedFace(picture.image, analyzer.find(picture)[0])
     landmarker = analyzer.landmarker
@@ -61,14 +62,13 @@ def main() -> None:
         share = row["processor seconds"] / max(network["processor seconds"], 1e-5)
         row["times its processor time"] = round(share, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = {
-        "machine": machine(),
+    figures = {
         "photo": [picture.image.width, picture.image.height],
         "rounds": ROUNDS,
         "rows": rows,
         "memory MB": {"with the networks loaded": before // 1024, "peak": peak // 1024},
     }
-    Path(sys.argv[1]).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    report("head_texture", figures, given.json)
 
 
 def measured(work: Callable[[], object]) -> dict[str, float]:
