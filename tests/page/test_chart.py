@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mien.core.errors import InputError
 from mien.page.blocks import Axis, Chart, Charts, Facts, Page, Section, Series
-from mien.page.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart_figure, place, ticks
+from mien.page.chart import BOTTOM, HEIGHT, RIGHT, TOP, WIDTH, chart_figure, place, ticks
 from mien.page.html import page_html
 
 SHARE = Axis("FMR", 1e-4, 1, log=True, percent=True)
@@ -24,9 +24,22 @@ def drawn(series: Series, x: Axis = SHARE, y: Axis = LINEAR) -> str:
 
 
 def test_a_curve_runs_from_corner_to_corner() -> None:
-    path = chart_figure(Chart("", SHARE, LINEAR, [Series("s", [1e-4, 1], [0, 1])])).find(".//path")
+    figure = chart_figure(Chart("", SHARE, LINEAR, [Series("s", [1e-4, 1], [0, 1])]))
+    path, level = figure.find(".//path"), figure.find(".//line[@y1='308.0'][@y2='308.0']")
     assert path is not None
-    assert path.get("d") == f"M{LEFT} {HEIGHT - BOTTOM}L{WIDTH - RIGHT} {TOP}"
+    assert level is not None
+    assert path.get("d") == f"M{level.get('x1')} {HEIGHT - BOTTOM}L{WIDTH - RIGHT} {TOP}"
+
+
+@pytest.mark.parametrize("top", [1.0, 0.0005, 123456.0], ids=["short", "small", "large"])
+def test_numbers_at_the_axis_leave_its_label_free(top: float) -> None:
+    axis = Axis("learning rate", 0, top)
+    texts = list(chart_figure(Chart("", LINEAR, axis, [Series("s", [0, 1], [0, top])])).iter("text"))
+    label = next(float(text.get("x", "0")) for text in texts if text.text == "learning rate")
+    for text in texts:
+        if text.get("text-anchor") == "end":
+            narrowest = 5.5 * len(text.text or "")  # pixels: digits at 11 px
+            assert float(text.get("x", "0")) - narrowest > label + 6
 
 
 def test_zero_on_a_logarithmic_axis_stands_at_its_low_end() -> None:

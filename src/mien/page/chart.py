@@ -10,7 +10,8 @@ from mien.page.blocks import Axis, Chart, Series
 from mien.page.elements import Element, element
 
 WIDTH, HEIGHT = 520.0, 360.0
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 14.0, 12.0, 52.0
+RIGHT, TOP, BOTTOM = 14.0, 12.0, 52.0
+LABEL, GAP, LETTER = 26.0, 7.0, 6.6  # left of the axis: its label, a gap, and a tick's text by the letter
 COLOURS = 6
 # Lines differ in their dashes too: colour is never the only sign.
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "4 2", "1 4")
@@ -73,8 +74,14 @@ def tick_text(axis: Axis, value: float) -> str:
     return f"{100 * value:g} %" if axis.percent else f"{value:g}"
 
 
+def _left(chart: Chart) -> float:
+    """Where the plot begins: past the label and the longest text at a tick."""
+    letters = max((len(tick_text(chart.y, value)) for value in ticks(chart.y)), default=0)
+    return LABEL + GAP + LETTER * max(letters, 5)
+
+
 def _across(chart: Chart, value: float) -> float:
-    return place(chart.x, value, LEFT, WIDTH - RIGHT)
+    return place(chart.x, value, _left(chart), WIDTH - RIGHT)
 
 
 def _up(chart: Chart, value: float) -> float:
@@ -92,7 +99,7 @@ def _text(said: str, x: float, y: float, anchor: str, kind: str = "tick", turn: 
 
 
 def _grid(chart: Chart) -> Iterator[Element]:
-    floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    left, floor, right = _left(chart), HEIGHT - BOTTOM, WIDTH - RIGHT
     named = list(chart.ticks) or [(value, tick_text(chart.x, value)) for value in ticks(chart.x)]
     for value, said in named:
         x = _across(chart, value)
@@ -100,9 +107,9 @@ def _grid(chart: Chart) -> Iterator[Element]:
         yield _text(said, x, floor + 18, "middle")
     for value in ticks(chart.y):
         y = _up(chart, value)
-        yield _line(LEFT, y, right, y, "grid")
-        yield _text(tick_text(chart.y, value), LEFT - 7, y + 4, "end")
-    yield _text(chart.x.label, (LEFT + right) / 2, HEIGHT - 10, "middle", "label")
+        yield _line(left, y, right, y, "grid")
+        yield _text(tick_text(chart.y, value), left - GAP, y + 4, "end")
+    yield _text(chart.x.label, (left + right) / 2, HEIGHT - 10, "middle", "label")
     yield _text(chart.y.label, 14, (TOP + floor) / 2, "middle", "label", turn=True)
 
 
@@ -164,7 +171,7 @@ def _path(corners: Sequence[tuple[float, float]]) -> str:
 def _mark(chart: Chart, value: float, label: str) -> Iterator[Element]:
     x = _across(chart, value)
     yield _line(x, TOP, x, HEIGHT - BOTTOM, "mark")
-    late = x > (LEFT + WIDTH) / 2
+    late = x > (_left(chart) + WIDTH) / 2
     yield _text(label, x + (-6 if late else 6), TOP + 12, "end" if late else "start")
 
 
