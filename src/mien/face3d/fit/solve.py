@@ -23,6 +23,8 @@ from mien.geometry.rotation import nearest_rotation, rotation_from_vector
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
 
+_PASSES = 6  # of the search for the limits that hold a step; most steps need one or two
+
 
 @dataclass(frozen=True, slots=True)
 class Priors:
@@ -189,29 +191,68 @@ def _normal_equations(
 
 
 def bounded_step(precision: Array, gradient: Array, damping: float, values: Array, bounds: Bounds) -> Array:
-    """A Gauss-Newton step (P,); the first coefficients, now at ``values``, stay within their limits."""
+    """A Gauss-Newton step (P,); the first coefficients, now at ``values``, stay within their limits.
+
+    An active set, found in a few passes: what the free step would carry across a limit stops there, two
+    coefficients that would cross each other go on as one, and the rest adapts.
+    """
     count = len(values)
     stuck = np.zeros(len(gradient), bool)
     stuck[:count] = ((values <= bounds.low) & (gradient[:count] > 0)) | (
         (values >= bounds.high) & (gradient[:count] < 0)
     )
     move = np.zeros(len(gradient))
-    for _ in range(
-        3
-    ):  # coefficients that the free step would carry across a limit stop there, and the rest adapts
-        free = np.flatnonzero(~stuck)
-        held = np.flatnonzero(stuck)
-        system = precision[np.ix_(free, free)]
-        system[np.arange(len(free)), np.arange(len(free))] *= 1 + damping
-        right = -gradient[free] - precision[np.ix_(free, held)] @ move[held]
-        move[free] = np.linalg.solve(system, right)
+    as_one: tuple[int, int] | None = None
+    for _ in range(_PASSES):
+        _free_step(precision, gradient, damping, stuck, as_one, values, move)
         target = values + move[:count]
         crossing = ~stuck[:count] & ((target < bounds.low) | (target > bounds.high))
-        if not crossing.any():
+        if crossing.any():
+            move[:count][crossing] = (np.clip(target, bounds.low, bounds.high) - values)[crossing]
+            stuck[:count] |= crossing
+            as_one = None if as_one is None or stuck[list(as_one)].any() else as_one
+            continue
+        if bounds.tied is None or target[bounds.tied[0]] <= target[bounds.tied[1]] + 1e-12:
             break
-        move[:count][crossing] = (np.clip(target, bounds.low, bounds.high) - values)[crossing]
-        stuck[:count] |= crossing
+        lower, upper = bounds.tied
+        if not stuck[lower] and not stuck[upper]:
+            as_one = bounds.tied
+            continue
+        late, first = (upper, lower) if stuck[lower] else (lower, upper)
+        move[late] = target[first] - values[late]
+        stuck[late] = True
     return move
+
+
+def _free_step(
+    precision: Array,
+    gradient: Array,
+    damping: float,
+    stuck: NDArray[np.bool_],
+    as_one: tuple[int, int] | None,
+    values: Array,
+    move: Array,
+) -> None:
+    """Write into ``move`` (P,) the damped step of what is not ``stuck``; ``as_one`` end at one value."""
+    if as_one is not None:
+        lower, upper = as_one
+        stuck = stuck.copy()
+        stuck[lower] = True
+        move[lower] = values[upper] - values[lower]
+    free, held = np.flatnonzero(~stuck), np.flatnonzero(stuck)
+    system = precision[np.ix_(free, free)]
+    right = -gradient[free] - precision[np.ix_(free, held)] @ move[held]
+    if as_one is not None:
+        place = int(np.searchsorted(free, upper))
+        beside = precision[free, lower]
+        system[place] += beside
+        system[:, place] += beside
+        system[place, place] += precision[lower, lower]
+        right[place] -= gradient[lower] + precision[lower, held] @ move[held]
+    system[np.arange(len(free)), np.arange(len(free))] *= 1 + damping
+    move[free] = np.linalg.solve(system, right)
+    if as_one is not None:
+        move[lower] += move[upper]
 
 
 def moved(state: State, move: Array, bounds: Bounds) -> State:
