@@ -100,8 +100,7 @@ def london(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
 
 def _from_outline(model: HeadModel, fit: HeadFit, points: Array) -> Array:
     """Distance (N,) px of points from the nearest edge where the fitted skin turns away from the camera."""
-    triangles = model.levels[0][0]
-    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    triangles = model.skin_triangles()
     stand = place(vertices_of(model, fit.coefficients), fit.placement)
     front = (face_crosses(stand, triangles) * stand[triangles[:, 0]]).sum(axis=1) < 0
     edges = np.sort(np.concatenate([triangles[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), axis=1)

@@ -148,8 +148,7 @@ class Errors:
 
 def errors_of(model: HeadModel, vertices: Array, points: Array, marks: Array) -> Errors:
     """Errors of a head on the model's mesh (V, 3)."""
-    triangles = model.levels[0][0]
-    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    triangles = model.skin_triangles()
     return surface_errors(vertices, triangles, vertices[model.points68[list(LANDMARKS7)]], points, marks)
 
 

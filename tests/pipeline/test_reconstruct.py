@@ -173,8 +173,7 @@ def test_neutral_removes_the_expression_and_keeps_the_person(head: Reconstructio
 
 def bare(model: HeadModel) -> HeadModel:
     """The model as a user might have it: skin only, unfolded around a cylinder, no movements, no eyeballs."""
-    triangles = model.levels[0][0]
-    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    triangles = model.skin_triangles()
     uv, uv_triangles = cylinder(model.mean.astype(float), triangles)
     return replace(
         model,

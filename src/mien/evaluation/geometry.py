@@ -15,7 +15,6 @@ from mien.core.types import HeadPose
 from mien.evaluation.metrics.mesh import Alignment, SurfaceError, face_region, surface_error
 from mien.evaluation.seven import Seven, find_landmarks, landmarks_of_own_head, read_landmarks
 from mien.face3d.export.read import read_mesh
-from mien.face3d.fit.contour import model_skin
 from mien.face3d.fit.scan import LANDMARKS7
 from mien.face3d.model.basis import load_head_model
 from mien.face3d.render.rasterize import rasterize
@@ -115,8 +114,7 @@ def evaluate_geometry(
 def _mean_head_errors(points: Array, marks: Array) -> dict[Alignment, SurfaceError]:
     """What a head of no person in particular gets: the figure that any reconstruction has to beat."""
     model = load_head_model()
-    triangles = model.levels[0][0]
-    triangles = triangles[np.isin(model.region[triangles], model_skin(model)).all(axis=1)]
+    triangles = model.skin_triangles()
     mean = model.mean.astype(np.float64)
     ours = mean[model.points68[list(LANDMARKS7)]]
     return {name: surface_error(mean, triangles, ours, points, marks, name) for name in _ALIGNMENTS}

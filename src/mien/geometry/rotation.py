@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import ShapeError
+from mien.core.mesh import Placement
 from mien.core.types import HeadPose
 
 Matrix = NDArray[np.float64]
@@ -45,6 +46,15 @@ def vector_from_rotation(rotation: NDArray[np.floating]) -> Matrix:
     axis = np.array([x, y, z])
     length = float(np.linalg.norm(axis))
     return 2 * axis if length < 1e-12 else axis * (2 * math.atan2(length, w) / length)
+
+
+def pose_of_head(placement: Placement) -> HeadPose:
+    """Yaw, pitch and roll of a head that stands in the camera frame.
+
+    >>> pose_of_head(Placement(HEAD_TO_CAMERA, np.zeros(3)))
+    HeadPose(yaw=0.0, pitch=0.0, roll=0.0)
+    """
+    return pose_from_rotation(placement.rotation @ HEAD_TO_CAMERA)
 
 
 def cross_matrix(vector: NDArray[np.floating]) -> Matrix:

@@ -31,7 +31,7 @@ from mien.geometry.projection import (
     camera_from_field_of_view,
     place,
 )
-from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation, rotation_from_pose
+from mien.geometry.rotation import HEAD_TO_CAMERA, pose_of_head, rotation_from_pose
 from mien.imaging.decode import Decoded
 from mien.imaging.exif import equivalent_focal_length
 from mien.imaging.sources import read_once
@@ -82,7 +82,7 @@ class Reconstruction:
     @property
     def pose(self) -> HeadPose:
         """Where the head looks, in the camera frame."""
-        return pose_from_rotation(self.fit.placement.rotation @ HEAD_TO_CAMERA)
+        return pose_of_head(self.fit.placement)
 
     @property
     def expression(self) -> dict[str, float]:
@@ -305,7 +305,7 @@ def head_from_landmarks(
 
 
 def _hair(model: HeadModel, fit: HeadFit, image: Image) -> NDArray[np.float64] | None:
-    yaw = pose_from_rotation(fit.placement.rotation @ HEAD_TO_CAMERA).yaw
+    yaw = pose_of_head(fit.placement).yaw
     vertices = vertices_of(model, fit.coefficients)
     return hair_volume(model, vertices, fit.placement, fit.camera, image.pixels, yaw)
 

@@ -11,14 +11,13 @@ from mien.face3d.fit.contour import (
     SoftPicture,
     edges_beside,
     follow_outline,
-    joined,
     outline_of,
     rim_of,
     soft_picture,
 )
-from mien.face3d.fit.evidence import mesh468_points
+from mien.face3d.fit.evidence import joined, mesh468_points
 from mien.face3d.fit.head import FitSettings, fit_landmarks
-from mien.face3d.fit.solve import State, residuals_and_jacobian
+from mien.face3d.fit.solve import Bounds, Priors, Problem, State, residuals_and_jacobian
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.model.shape import vertices_of
 from mien.face3d.render.shade import render_clay
@@ -143,9 +142,14 @@ def _aligned(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def test_a_face_from_the_front_has_no_outline_to_follow(model: HeadModel) -> None:
-    state = state_of(np.zeros(20), 0.05)
-    plain = np.full((SIDE, SIDE, 3), 128, np.uint8)
-    assert follow_outline(model, 20, plain, CAMERA, state, 0.05, ContourSettings(), 0) is None
+    state, truth = state_of(np.zeros(20), 0.05), Coefficients(np.zeros(20), np.zeros(52))
+    points = mesh468_points(model, 20)
+    pixels = project(place(points.mean, standing(0.05)), CAMERA)
+    bounds = Bounds(np.full(72, -4.0), np.full(72, 4.0))
+    problem = Problem(points, pixels, np.ones(468), CAMERA, bounds, Priors())
+    known, led = follow_outline(model, problem, photo(model, truth, 0.05), state, ContourSettings())
+    assert known is problem
+    assert led is state
 
 
 def test_a_picture_without_edges_changes_nothing(model: HeadModel) -> None:

@@ -12,7 +12,7 @@ from mien.face3d.fit.evidence import mesh468_points, surface_points
 from mien.face3d.fit.eyes import IRIS_DIAMETER, gaze_from_irises, scale_from_irises
 from mien.face3d.fit.head import FitSettings, fit_landmarks
 from mien.face3d.fit.scan import LANDMARKS7, fit_scan
-from mien.face3d.fit.solve import Bounds, State, residuals_and_jacobian
+from mien.face3d.fit.solve import Bounds, State, bounded_step, residuals_and_jacobian
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.arkit import ARKIT
 from mien.face3d.model.basis import HeadModel, load_head_model
@@ -217,6 +217,42 @@ def test_bad_landmarks_are_the_callers_fault(model: HeadModel) -> None:
 def test_tied_limits_hold() -> None:
     bounds = Bounds(np.zeros(2), np.ones(2), tied=(0, 1))
     assert bounds.clip(np.array([0.8, 0.3])).tolist() == [0.3, 0.3]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bounded_steps_lead_to_the_best_of_all_allowed_values(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((9, 4))
+    precision, gradient = rows.T @ rows, 3 * rng.standard_normal(4)  # the last unknown is free: a pose
+    bounds = Bounds(np.zeros(3), np.ones(3), tied=(0, 1))
+
+    def energy(x: np.ndarray) -> np.ndarray:
+        return np.asarray(0.5 * np.einsum("...i,ij,...j", x, precision, x) + x @ gradient)
+
+    found = np.append(np.sort(rng.uniform(0, 1, 2)), rng.uniform(-1, 1, 2).clip(0))
+    for _ in range(4):
+        step = bounded_step(precision, gradient + precision @ found, 0.0, found[:3], bounds)
+        assert energy(found + step) <= energy(found) + 1e-9
+        found = found + step
+        assert found[:3].min() >= -1e-9
+        assert found[:3].max() <= 1 + 1e-9
+        assert found[0] <= found[1] + 1e-9
+
+    first, second, third = np.meshgrid(*[np.linspace(0, 1, 31)] * 3, indexing="ij")
+    tried = np.stack([first, second, third], axis=-1)[first <= second]
+    last = -(gradient[3] + tried @ precision[:3, 3]) / precision[3, 3]
+    assert energy(found) <= energy(np.concatenate([tried, last[:, None]], axis=1)).min() + 1e-9
+
+
+def test_lips_closed_over_an_open_jaw_are_found_in_a_few_steps(model: HeadModel) -> None:
+    moves = {"jawOpen": 0.5, "mouthClose": 0.5}
+    truth = Coefficients(np.zeros(0), np.array([moves.get(name, 0.0) for name in ARKIT]))
+    pixels = seen(model, truth, standing(0.2))
+    few, many = (
+        fit_landmarks(model, pixels, CAMERA, FitSettings(iterations=count)).coefficients for count in (6, 60)
+    )
+    np.testing.assert_allclose(few.identity, many.identity, atol=0.02)
+    np.testing.assert_allclose(few.expression, many.expression, atol=0.02)
 
 
 def test_a_known_gaze_and_size_are_read_from_the_irises(model: HeadModel) -> None:

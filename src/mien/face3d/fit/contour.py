@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from mien.core.mesh import Camera
 from mien.face3d.fit.evidence import LinearPoints, mesh468_points, surface_points
-from mien.face3d.fit.solve import State
+from mien.face3d.fit.solve import Problem, State, solve
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import rasterize
 from mien.face3d.render.shade import sample
 from mien.face3d.render.visibility import visible
 from mien.geometry.projection import place, project
+from mien.geometry.rotation import pose_of_head
 from mien.geometry.triangles import boundary_edges, unique_edges, vertex_normals
 
 Array = NDArray[np.float64]
@@ -43,6 +44,7 @@ CLEAR, BEHIND = 4.0, 25.0
 GRAIN = 2.0  # pixels a mm of the picture in which edges are looked for
 SOFT = 1.3  # pixels of that picture, over which it is softened
 FAINT = 25.0  # change of colour, all channels together, over two pixels, below which there is no edge
+FEW = 8  # points of an outline, below which it is none
 DEPTH_SIDE = 160  # pixels across the head of the depth map that tells what is seen
 
 
@@ -58,7 +60,7 @@ class ContourSettings:
     believed: mm, standard deviation of how far from the current head the edge is believed to lie.
     """
 
-    rounds: int = 3
+    rounds: int = 2
     turned: float = 0.15
     furthest: float = 0.75
     scatter: float = 3.0
@@ -113,8 +115,7 @@ class Rim:
 @functools.lru_cache(maxsize=4)
 def outline_of(model: HeadModel, components: int) -> Outline:
     """What an outline of this head model is made of; computed once."""
-    triangles = model.levels[min(LEVEL, len(model.levels) - 1)][0]
-    triangles = triangles[np.isin(model.region[triangles], model_skin(model)).all(axis=1)]
+    triangles = model.skin_triangles(min(LEVEL, len(model.levels) - 1))
     vertices, compact = np.unique(triangles, return_inverse=True)
     compact = compact.reshape(triangles.shape)
     corners = np.repeat(vertices[:, None], 3, axis=1)
@@ -135,11 +136,6 @@ def face_front(model: HeadModel, places: Array) -> NDArray[np.bool_]:
     return np.asarray(
         (y > marks[CHIN, 1] - BELOW) & (y < marks[FOREHEAD, 1] - UNDER) & (z > marks[CHEEK, 2] + BEFORE)
     )
-
-
-def model_skin(model: HeadModel) -> list[int]:
-    """Numbers of the regions that are skin."""
-    return [model.region_names.index(name) for name in ("face", "scalp") if name in model.region_names]
 
 
 def rim_of(outline: Outline, state: State, camera: Camera, yaw: float) -> Rim:
@@ -236,37 +232,45 @@ def edges_beside(picture: SoftPicture, rim: Rim, reach: float, believed: float) 
 
 
 def follow_outline(
-    model: HeadModel,
-    components: int,
-    pixels: Pixels,
-    camera: Camera,
-    state: State,
-    yaw: float,
-    settings: ContourSettings,
-    number: int,
-) -> tuple[LinearPoints, Array, Array] | None:
-    """One round: points of the current head's outline, where the photo has them (N, 2), error in pixels (N,).
+    model: HeadModel, problem: Problem, photo: Pixels, state: State, settings: ContourSettings
+) -> tuple[Problem, State]:
+    """Pass 2: the same landmarks and the outline that the photo (H, W, 3) shows, in a few rounds.
 
-    None where the photo shows no outline: a face from the front, one cut by the picture's edge.
+    returns: what the photo says of the head, and where that led.  Both are the given ones where it shows no
+    outline: a face from the front, one cut by the picture's edge, a plain background of the skin's colour.
     """
-    if abs(yaw) < settings.turned:
-        return None
-    outline = outline_of(model, components)
-    rim = rim_of(outline, state, camera, yaw)
-    height, width = pixels.shape[:2]
+    outline = outline_of(model, problem.points.identity)
+    together, soft = problem, None
+    for number in range(settings.rounds):
+        yaw = pose_of_head(state.placement).yaw
+        if abs(yaw) < settings.turned:
+            break
+        rim = _within(photo, rim_of(outline, state, problem.camera, yaw), problem.camera)
+        if len(rim.first) < FEW:
+            break
+        soft = soft_picture(photo, problem.camera, rim.places) if soft is None else soft
+        reach = settings.reach * settings.narrowing**number
+        offsets, strength = edges_beside(soft, rim, reach, settings.believed)
+        clear = strength > FAINT
+        if clear.sum() < FEW:
+            break
+        points, targets, sigma = _sighting(outline, rim.only(clear), offsets[clear], problem.camera, settings)
+        together = problem.with_points(points, targets, sigma)
+        state = solve(together, state, settings.iterations)
+    far = abs(pose_of_head(state.placement).yaw) > settings.furthest
+    return problem if far else together, state
+
+
+def _within(photo: Pixels, rim: Rim, camera: Camera) -> Rim:
+    height, width = photo.shape[:2]
     seen = project(rim.places, camera)
-    inside = np.all((seen > 2) & (seen < (width - 3, height - 3)), axis=1)
-    rim = rim.only(np.asarray(inside))
-    if len(rim.first) < 8:
-        return None
-    picture = soft_picture(pixels, camera, rim.places)
-    offsets, strength = edges_beside(
-        picture, rim, settings.reach * settings.narrowing**number, settings.believed
-    )
-    clear = strength > FAINT
-    rim, offsets = rim.only(clear), offsets[clear]
-    if len(rim.first) < 8:
-        return None
+    return rim.only(np.asarray(np.all((seen > 2) & (seen < (width - 3, height - 3)), axis=1)))
+
+
+def _sighting(
+    outline: Outline, rim: Rim, offsets: Array, camera: Camera, settings: ContourSettings
+) -> tuple[LinearPoints, Array, Array]:
+    """The rim's points, where the photo has them (N, 2), and their error in pixels (N,)."""
     targets = project(rim.places + offsets[:, None] * _across(rim), camera)
     widened = settings.scatter * np.sqrt(max(1.0, len(offsets) / settings.worth))
     return rim.points(outline), targets, widened * camera.fx / rim.places[:, 2]
@@ -276,12 +280,3 @@ def _across(rim: Rim) -> Array:
     """Unit steps (N, 3) parallel to the picture and across the rim."""
     flat = rim.normals * (1.0, 1.0, 0.0)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12))
-
-
-def joined(first: LinearPoints, second: LinearPoints) -> LinearPoints:
-    """Both sets of points as one."""
-    return LinearPoints(
-        np.concatenate([first.mean, second.mean]),
-        np.concatenate([first.moves, second.moves]),
-        first.identity,
-    )

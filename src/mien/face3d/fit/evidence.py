@@ -36,7 +36,8 @@ class LinearPoints:
 
     def at(self, coefficients: Floats) -> Array:
         """Positions (N, 3) in the head frame for stacked coefficients (K + E,)."""
-        return self.mean + self.moves @ coefficients
+        flat = self.moves.reshape(-1, self.moves.shape[2])  # one product is several times faster than N
+        return self.mean + (flat @ coefficients).reshape(-1, 3)
 
 
 @functools.lru_cache(maxsize=8)
@@ -55,3 +56,12 @@ def surface_points(model: HeadModel, corners: Ints, weights: Floats, components:
         mean += share[:, None] * model.mean[corners[:, corner]]
         moves += share[:, None, None] * basis[:, corners[:, corner]].transpose(1, 2, 0)
     return LinearPoints(mean, moves, min(components, len(model.identity)))
+
+
+def joined(first: LinearPoints, second: LinearPoints) -> LinearPoints:
+    """Both sets of points as one."""
+    return LinearPoints(
+        np.concatenate([first.mean, second.mean]),
+        np.concatenate([first.moves, second.moves]),
+        first.identity,
+    )

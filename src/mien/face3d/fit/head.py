@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError, ShapeError
 from mien.core.mesh import Camera, Coefficients, Placement
-from mien.face3d.fit.contour import ContourSettings, follow_outline, joined
-from mien.face3d.fit.evidence import OVAL, LinearPoints, mesh468_points
+from mien.face3d.fit.contour import ContourSettings, follow_outline
+from mien.face3d.fit.evidence import OVAL, mesh468_points
 from mien.face3d.fit.photometric import PhotometricSettings, refine
-from mien.face3d.fit.solve import (
-    Bounds,
-    Pairs,
-    Priors,
-    Solution,
-    State,
-    residuals_and_jacobian,
-    solve,
-)
+from mien.face3d.fit.solve import Bounds, Pairs, Priors, Problem, State, precision_at, solve
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
-from mien.geometry.projection import place
-from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation
+from mien.geometry.projection import place, project
+from mien.geometry.rotation import pose_of_head
 from mien.geometry.triangles import interpolate, vertex_normals
 from mien.runtime.blas import on_one_thread
 
@@ -124,84 +116,36 @@ def fit_landmarks(
     pixels = np.asarray(points[:, :2], np.float64)
     if float(np.ptp(pixels, axis=0).min()) < 1.0:
         raise InputError("all landmarks lie on one spot; locate them again on a larger face")
+    problem, start = _problem(model, pixels, camera, settings, weights, expression)
+    state = solve(problem, start, settings.iterations)
+    known = problem
+    if picture is not None and settings.contour is not None:
+        known, state = follow_outline(model, problem, picture, state, settings.contour)
+    precision = precision_at(known, state)
+    if picture is not None and settings.photometric is not None:
+        state, precision = refine(model, problem, state, precision, picture, settings.photometric)
+    return _report(problem, state, precision, settings)
+
+
+def _problem(
+    model: HeadModel,
+    pixels: Array,
+    camera: Camera,
+    settings: FitSettings,
+    weights: Floats | None,
+    expression: bool,
+) -> tuple[Problem, State]:
+    """What the landmarks ask, and the mean head where they have it."""
     basis = mesh468_points(model, settings.components)
     start = placement_from_points(basis.mean, pixels, camera)
-    state = State(np.zeros(basis.moves.shape[2]), start)
-    bounds = _bounds(model, basis.identity, expression)
     depth = float(place(basis.mean, start)[:, 2].mean())
     sigma = _sigmas(model, settings, camera, depth, weights)
     sigma /= facing_trust(model, start) ** settings.facing
-    sigma *= 1 + settings.turned * _yaw(start) ** 2
+    sigma *= 1 + settings.turned * pose_of_head(start).yaw ** 2
     pairs = _openings(settings, camera, depth, weights)
-    solution = solve(
-        basis, pixels, sigma, camera, state, bounds, settings.priors, settings.iterations, pairs=pairs
-    )
-    if picture is not None and settings.contour is not None:
-        solution = _with_outline(
-            model, basis, pixels, sigma, camera, bounds, settings, pairs, picture, solution
-        )
-    if picture is not None and settings.photometric is not None:
-        solution = _with_brightness(model, basis, pixels, camera, bounds, settings, picture, solution)
-    return _report(model, basis.identity, pixels, camera, solution, settings)
-
-
-def _with_outline(
-    model: HeadModel,
-    basis: LinearPoints,
-    pixels: Array,
-    sigma: Array,
-    camera: Camera,
-    bounds: Bounds,
-    settings: FitSettings,
-    pairs: Pairs,
-    picture: NDArray[np.uint8],
-    solution: Solution,
-) -> Solution:
-    """Pass 2: the same landmarks and the outline that the photo shows, in a few rounds."""
-    contour = settings.contour or ContourSettings()
-    for number in range(contour.rounds):
-        state = solution.state
-        found = follow_outline(
-            model, basis.identity, picture, camera, state, _yaw(state.placement), contour, number
-        )
-        if found is None:
-            break
-        points, targets, errors = found
-        solution = solve(
-            joined(basis, points),
-            np.concatenate([pixels, targets]),
-            np.concatenate([sigma, errors]),
-            camera,
-            state,
-            bounds,
-            settings.priors,
-            contour.iterations,
-            pairs=pairs,
-        )
-    if abs(_yaw(solution.state.placement)) > contour.furthest:
-        alone = solve(
-            basis, pixels, sigma, camera, solution.state, bounds, settings.priors, iterations=0, pairs=pairs
-        )
-        solution = replace(solution, precision=alone.precision)
-    return solution
-
-
-def _with_brightness(
-    model: HeadModel,
-    basis: LinearPoints,
-    pixels: Array,
-    camera: Camera,
-    bounds: Bounds,
-    settings: FitSettings,
-    picture: NDArray[np.uint8],
-    solution: Solution,
-) -> Solution:
-    photometric = settings.photometric or PhotometricSettings()
-    state, precision = refine(
-        model, solution.state, solution.precision, bounds, picture, camera, photometric, basis.identity
-    )
-    residuals, _ = residuals_and_jacobian(basis, pixels, camera, state)
-    return replace(solution, state=state, precision=precision, residuals=residuals)
+    bounds = _bounds(model, basis.identity, expression)
+    problem = Problem(basis, pixels, sigma, camera, bounds, settings.priors, pairs)
+    return problem, State(np.zeros(basis.moves.shape[2]), start)
 
 
 def _bounds(model: HeadModel, identity: int, expression: bool) -> Bounds:
@@ -246,10 +190,6 @@ def facing_trust(model: HeadModel, placement: Placement) -> Array:
     return np.asarray(np.clip(cosine, 0.05, 1), np.float64)
 
 
-def _yaw(placement: Placement) -> float:
-    return pose_from_rotation(placement.rotation @ HEAD_TO_CAMERA).yaw
-
-
 def _openings(settings: FitSettings, camera: Camera, depth: float, weights: Floats | None) -> Pairs:
     first, second = OPENINGS.T
     sigma = np.full(len(OPENINGS), np.hypot(settings.opening * camera.fx / depth, settings.pixel))
@@ -259,32 +199,29 @@ def _openings(settings: FitSettings, camera: Camera, depth: float, weights: Floa
     return Pairs(first, second, sigma)
 
 
-def _report(
-    model: HeadModel, identity: int, pixels: Array, camera: Camera, solution: Solution, settings: FitSettings
-) -> HeadFit:
-    values = solution.state.coefficients
-    spread = _standard_deviations(solution, identity, settings)
-    missed = solution.residuals[: len(pixels)]  # beyond them: the outline
-    residual = np.linalg.norm(missed, axis=1)
+def _report(problem: Problem, state: State, precision: Array, settings: FitSettings) -> HeadFit:
+    values, identity = state.coefficients, problem.points.identity
+    spread = _standard_deviations(precision, problem.prior, settings.agreement)
+    landmarks = project(place(problem.points.at(values), state.placement), problem.camera)
+    residual = np.linalg.norm(landmarks - problem.pixels, axis=1)
+    yaw = pose_of_head(state.placement).yaw
     return HeadFit(
         coefficients=Coefficients(values[:identity], values[identity:]),
-        placement=solution.state.placement,
-        camera=camera,
+        placement=state.placement,
+        camera=problem.camera,
         identity_sd=spread[:identity],
         expression_sd=spread[identity:],
-        landmarks=pixels + missed,
+        landmarks=landmarks,
         residual=float(np.median(residual)),
-        notes=_notes(pixels, residual, values[:identity], _yaw(solution.state.placement)),
+        notes=_notes(problem.pixels, residual, values[:identity], yaw),
     )
 
 
-def _standard_deviations(solution: Solution, identity: int, settings: FitSettings) -> Array:
+def _standard_deviations(precision: Array, prior: Array, agreement: float) -> Array:
     """Posterior standard deviations, with the evidence (not the prior) thinned by ``agreement``."""
-    count = len(solution.state.coefficients)
-    prior = np.full(count, settings.priors.expression**-2)
-    prior[:identity] = settings.priors.identity
-    thinned = solution.precision / settings.agreement
-    thinned[np.arange(count), np.arange(count)] += prior * (1 - 1 / settings.agreement)
+    count = len(prior)
+    thinned = precision / agreement
+    thinned[np.arange(count), np.arange(count)] += prior * (1 - 1 / agreement)
     return np.asarray(np.sqrt(np.diag(np.linalg.inv(thinned))[:count]), np.float64)
 
 

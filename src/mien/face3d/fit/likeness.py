@@ -26,7 +26,7 @@ from mien.face3d.fit.evidence import mesh468_points
 from mien.face3d.fit.start import placement_from_points
 from mien.face3d.model.basis import HeadModel
 from mien.geometry.projection import place, unproject
-from mien.geometry.rotation import HEAD_TO_CAMERA, pose_from_rotation
+from mien.geometry.rotation import pose_of_head
 
 Floats = NDArray[np.floating]
 Array = NDArray[np.float64]
@@ -86,7 +86,7 @@ def frontal_offsets(model: HeadModel, points: Floats, camera: Camera) -> Array:
     basis = mesh468_points(model, len(model.identity))
     pixels = np.asarray(points[:, :2], np.float64)
     placement = placement_from_points(basis.mean, pixels, camera)
-    pose = pose_from_rotation(placement.rotation @ HEAD_TO_CAMERA)
+    pose = pose_of_head(placement)
     if max(abs(pose.yaw), abs(pose.pitch)) > TURNED:
         raise InputError("the face is turned too far to compare its shape; take a photo from the front")
     stand = place(basis.mean, placement)

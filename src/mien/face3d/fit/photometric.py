@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.mesh import Camera
-from mien.face3d.fit.contour import LEVEL, SoftPicture, face_front, model_skin, outline_of
+from mien.face3d.fit.contour import LEVEL, SoftPicture, face_front, outline_of
 from mien.face3d.fit.evidence import LinearPoints, mesh468_points, surface_points
-from mien.face3d.fit.solve import Bounds, State, bounded_step, moved
+from mien.face3d.fit.solve import Problem, State, bounded_step, moved
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.light import harmonics, harmonics_slope
 from mien.face3d.render.rasterize import rasterize
@@ -90,22 +90,21 @@ class Shading:
 
 def refine(
     model: HeadModel,
+    problem: Problem,
     state: State,
     precision: Array,
-    bounds: Bounds,
     pixels: Pixels,
-    camera: Camera,
     settings: PhotometricSettings,
-    identity: int,
 ) -> tuple[State, Array]:
-    """Move a head to where the photo's brightness has it; precision (P, P) holds it where it was.
+    """Move a head to where the brightness of the photo (H, W, 3) has it; precision (P, P) holds it.
 
     returns: the new state, and the Hessian with what brightness added.
     """
+    identity = problem.points.identity
     patch = patch_of(model, identity, settings.albedo_reach)
     start, hessian = state, precision
     for blur in settings.blurs:
-        picture = bright_picture(model, state, pixels, camera, blur, identity)
+        picture = bright_picture(model, state, pixels, problem.camera, blur, identity)
         for _ in range(settings.steps):
             shading = explained(patch, state, picture, settings)
             residual, jacobian = brightness_and_jacobian(patch, state, picture, shading)
@@ -113,8 +112,8 @@ def refine(
             rows = jacobian * weights[:, None]
             hessian = precision + jacobian.T @ rows
             gradient = precision @ _difference(state, start) + rows.T @ residual
-            move = bounded_step(hessian, gradient, 1e-3, state.coefficients, bounds)
-            state = moved(state, move, bounds)
+            move = bounded_step(hessian, gradient, 1e-3, state.coefficients, problem.bounds)
+            state = moved(state, move, problem.bounds)
     return state, hessian
 
 
@@ -124,7 +123,7 @@ def patch_of(model: HeadModel, components: int, reach: float) -> Patch:
     triangles = model.levels[min(LEVEL, len(model.levels) - 1)][0]
     marks, places = mesh468_points(model, 1).mean, model.mean.astype(np.float64)
     front = face_front(model, places) & (np.abs(places[:, 0]) < WITHIN * marks[CHEEK_LEFT, 0])
-    front &= np.isin(model.region, model_skin(model))
+    front &= model.skin
     triangles = triangles[front[triangles].all(axis=1)]
     vertices, compact = np.unique(triangles, return_inverse=True)
     compact = compact.reshape(triangles.shape)

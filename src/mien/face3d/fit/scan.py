@@ -87,8 +87,7 @@ def fit_scan(
         raise ShapeError("landmarks", "(7, 3)", landmarks.shape)
     if len(points) < 200:
         raise ThinData(f"{len(points)} scan points do not show a head; give some thousands")
-    triangles = model.levels[0][0]
-    triangles = triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
+    triangles = model.skin_triangles()
     identity = len(model.identity)
     values = np.zeros(identity + len(model.names))
     placement = _rigid(model.mean[model.points68[list(LANDMARKS7)]].astype(np.float64), landmarks)

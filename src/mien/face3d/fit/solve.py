@@ -10,13 +10,13 @@ with Cauchy's rho.  ``mouthClose <= jawOpen`` holds throughout: mouthClose undoe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.mesh import Camera, Placement
-from mien.face3d.fit.evidence import LinearPoints
+from mien.face3d.fit.evidence import LinearPoints, joined
 from mien.geometry.projection import project, projection_jacobian
 from mien.geometry.rotation import nearest_rotation, rotation_from_vector
 
@@ -84,18 +84,47 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Solution:
-    """Where the search ended.
+class Problem:
+    """What is to be explained, and how.
 
-    precision: (K + E + 6, K + E + 6) Gauss-Newton Hessian; its inverse is the covariance of coefficients,
-        rotation vector and translation.    residuals: (N, 2) pixels.    cost: the energy.
+    points: (N,) points of the model.    pixels: (N, 2), where they were seen.    sigma: (N,) pixels, expected
+    error of each; inf for points without a say.
     """
 
-    state: State
-    precision: Array
-    residuals: Array
-    cost: float
-    iterations: int
+    points: LinearPoints
+    pixels: Array
+    sigma: Array
+    camera: Camera
+    bounds: Bounds
+    priors: Priors
+    pairs: Pairs | None = None
+
+    @property
+    def prior(self) -> Array:
+        """Weights (K + E,) of the squared coefficients."""
+        weights = np.full(self.points.moves.shape[2], self.priors.expression**-2)
+        weights[: self.points.identity] = self.priors.identity
+        return weights
+
+    @property
+    def weights(self) -> Array:
+        """Inverse variances (N + M,) of the residuals of points and pairs."""
+        sigma = self.sigma if self.pairs is None else np.concatenate([self.sigma, self.pairs.sigma])
+        return np.asarray(1 / sigma**2)
+
+    def with_points(self, points: LinearPoints, pixels: Array, sigma: Array) -> Problem:
+        """The same with further points behind its own."""
+        return replace(
+            self,
+            points=joined(self.points, points),
+            pixels=np.concatenate([self.pixels, pixels]),
+            sigma=np.concatenate([self.sigma, sigma]),
+        )
+
+    def linearise(self, state: State) -> tuple[Array, Array]:
+        """Residuals (N + M, 2) of points and pairs, and their derivative (N + M, 2, K + E + 6)."""
+        both = residuals_and_jacobian(self.points, self.pixels, self.camera, state)
+        return both if self.pairs is None else self.pairs.extend(*both)
 
 
 def residuals_and_jacobian(
@@ -103,9 +132,7 @@ def residuals_and_jacobian(
 ) -> tuple[Array, Array]:
     """Pixels (N, 2) by which the model misses, and their derivative (N, 2, K + E + 6).
 
-    The last six columns: a rotation vector applied in the camera frame about the camera's centre shifted to
-    the
-    head's origin, then the translation.
+    The last six columns: a rotation vector in the camera frame about the head's origin, then the translation.
     """
     rotation = state.placement.rotation
     turned = points.at(state.coefficients) @ rotation.T
@@ -123,39 +150,18 @@ def residuals_and_jacobian(
     return project(seen, camera) - pixels, jacobian
 
 
-def solve(
-    points: LinearPoints,
-    pixels: Floats,
-    sigma: Floats,
-    camera: Camera,
-    start: State,
-    bounds: Bounds,
-    priors: Priors,
-    iterations: int = 12,
-    tolerance: float = 1e-4,
-    pairs: Pairs | None = None,
-) -> Solution:
-    """Search from ``start``; pixels (N, 2), sigma (N,) pixels, inf for points without a say."""
-    prior = np.full(points.moves.shape[2], priors.expression**-2)
-    prior[: points.identity] = priors.identity
+def solve(problem: Problem, start: State, iterations: int = 12, tolerance: float = 1e-4) -> State:
+    """Search from ``start`` until a step gains less than ``tolerance`` of the energy."""
+    prior, weights, outlier = problem.prior, problem.weights, problem.priors.outlier
     state, damping = start, 1e-3
-    sigmas = np.asarray(sigma, np.float64)
-    weights = 1 / (sigmas if pairs is None else np.concatenate([sigmas, pairs.sigma])) ** 2
-
-    def linearise(at: State) -> tuple[Array, Array]:
-        both = residuals_and_jacobian(points, pixels, camera, at)
-        return both if pairs is None else pairs.extend(*both)
-
-    residuals, jacobian = linearise(state)
-    cost = _cost(residuals, weights, prior, state, priors.outlier)
-    done = 0
-    for step in range(iterations):
-        done = step + 1
-        precision, gradient = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
-        move = bounded_step(precision, gradient, damping, state.coefficients, bounds)
-        trial = moved(state, move, bounds)
-        trial_residuals, trial_jacobian = linearise(trial)
-        trial_cost = _cost(trial_residuals, weights, prior, trial, priors.outlier)
+    residuals, jacobian = problem.linearise(state)
+    cost = _cost(residuals, weights, prior, state, outlier)
+    for _ in range(iterations):
+        precision, gradient = _normal_equations(residuals, jacobian, weights, prior, state, outlier)
+        move = bounded_step(precision, gradient, damping, state.coefficients, problem.bounds)
+        trial = moved(state, move, problem.bounds)
+        trial_residuals, trial_jacobian = problem.linearise(trial)
+        trial_cost = _cost(trial_residuals, weights, prior, trial, outlier)
         if not trial_cost < cost:  # also where a point fell behind the camera and the cost is NaN
             damping = max(damping, 1e-3) * 10
             if damping > 1e6:
@@ -166,8 +172,17 @@ def solve(
         damping = max(damping / 10, 1e-9)
         if gain < tolerance:
             break
-    precision, _ = _normal_equations(residuals, jacobian, weights, prior, state, priors.outlier)
-    return Solution(state, precision, residuals[: len(pixels)], cost, done)
+    return state
+
+
+def precision_at(problem: Problem, state: State) -> Array:
+    """Gauss-Newton Hessian (K + E + 6, K + E + 6).
+
+    Its inverse is the covariance of coefficients, rotation vector and translation.
+    """
+    residuals, jacobian = problem.linearise(state)
+    weights, prior = problem.weights, problem.prior
+    return _normal_equations(residuals, jacobian, weights, prior, state, problem.priors.outlier)[0]
 
 
 def _cost(residuals: Array, weights: Array, prior: Array, state: State, outlier: float) -> float:
@@ -194,15 +209,12 @@ def bounded_step(precision: Array, gradient: Array, damping: float, values: Arra
     """A Gauss-Newton step (P,); the first coefficients, now at ``values``, stay within their limits.
 
     An active set, found in a few passes: what the free step would carry across a limit stops there, two
-    coefficients that would cross each other go on as one, and the rest adapts.
+    coefficients that would cross each other go on as one, and the rest adapts.  Nothing that stopped moves on
+    within a step; the next one decides anew.
     """
     count = len(values)
-    stuck = np.zeros(len(gradient), bool)
-    stuck[:count] = ((values <= bounds.low) & (gradient[:count] > 0)) | (
-        (values >= bounds.high) & (gradient[:count] < 0)
-    )
-    move = np.zeros(len(gradient))
-    as_one: tuple[int, int] | None = None
+    move, stuck = np.zeros(len(gradient)), np.zeros(len(gradient), bool)
+    stuck[:count], as_one = _held(gradient[:count], values, bounds)
     for _ in range(_PASSES):
         _free_step(precision, gradient, damping, stuck, as_one, values, move)
         target = values + move[:count]
@@ -222,6 +234,18 @@ def bounded_step(precision: Array, gradient: Array, damping: float, values: Arra
         move[late] = target[first] - values[late]
         stuck[late] = True
     return move
+
+
+def _held(gradient: Array, values: Array, bounds: Bounds) -> tuple[NDArray[np.bool_], tuple[int, int] | None]:
+    """Which coefficients (K + E,) press against their limits, and the tied two if they press on each other."""
+    downhill, as_one = -gradient, None
+    if bounds.tied is not None:
+        lower, upper = bounds.tied
+        if values[lower] >= values[upper] and downhill[lower] > downhill[upper]:
+            as_one = bounds.tied
+            downhill[[lower, upper]] = downhill[lower] + downhill[upper]
+    stuck = ((values <= bounds.low) & (downhill < 0)) | ((values >= bounds.high) & (downhill > 0))
+    return stuck, None if as_one is None or stuck[list(as_one)].any() else as_one
 
 
 def _free_step(

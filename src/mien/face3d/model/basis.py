@@ -22,6 +22,7 @@ from mien.core.errors import ModelCorrupt, ModelMissing
 from mien.core.mesh import Mesh
 
 FORMAT = "mien-head-1"
+SKIN = ("face", "scalp")
 _KEYS = frozenset(
     [
         "format",
@@ -108,6 +109,16 @@ class HeadModel:
         """Numbers of the vertices in the named regions."""
         labels = [self.region_names.index(name) for name in regions]
         return np.flatnonzero(np.isin(self.region, labels))
+
+    @property
+    def skin(self) -> NDArray[np.bool_]:
+        """Which vertices (V,) are skin: face and scalp, of those that the model tells apart."""
+        return np.isin(self.region, [n for n, name in enumerate(self.region_names) if name in SKIN])
+
+    def skin_triangles(self, level: int = 0) -> NDArray[np.int64]:
+        """The triangles (T, 3) of one level of detail whose three corners are skin."""
+        triangles = self.levels[level][0]
+        return triangles[self.skin[triangles].all(axis=1)]
 
     def triangle_regions(self, level: int = 0) -> NDArray[np.uint8]:
         """Region number of each triangle, (T,): that of its first corner."""

@@ -46,17 +46,16 @@ def hair_volume(
     if heights is None:
         return None
     mean = model.mean.astype(np.float64)
-    scalp = np.isin(model.region, [model.region_names.index(name) for name in ("face", "scalp")])
     grows = np.clip((mean[:, 1] - np.interp(mean[:, 2], *HAIRLINE.T)) / RAMP, 0, 1)
     ears = (np.abs(mean[:, 0]) > 66) & (mean[:, 1] < 41) & (mean[:, 2] > -24)
-    grows = np.where(scalp & ~ears, grows * grows * (3 - 2 * grows), 0)
+    grows = np.where(model.skin & ~ears, grows * grows * (3 - 2 * grows), 0)
     out = mean - CROWN
     length = np.linalg.norm(out, axis=1)
     across = np.hypot(out[:, 0], out[:, 1]) / length
     around = np.interp(np.arctan2(out[:, 0], out[:, 1]), RAYS, heights)
     usual = 0.6 * float(np.median(heights[np.abs(RAYS) < 1.3]))
     lift = grows * (across**2 * around + (1 - across**2) * usual)
-    lift = _smooth(lift, model.levels[0][0], scalp & (grows > 0))
+    lift = _smooth(lift, model.levels[0][0], model.skin & (grows > 0))
     return np.asarray(lift[:, None] * out / length[:, None])
 
 

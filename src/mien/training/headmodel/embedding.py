@@ -100,20 +100,15 @@ def _along_view(model: HeadModel, points: Array) -> Embedding:
     """Onto the surface along the viewing direction: a frontal picture says nothing about depth."""
     on = points.copy()
     for _ in range(4):
-        found, _, _ = nearest_on_mesh(on, model.mean.astype(np.float64), _outside(model), candidates=4)
+        found, _, _ = nearest_on_mesh(on, model.mean.astype(np.float64), model.skin_triangles(), candidates=4)
         on = np.concatenate([points[:, :2], found[:, 2:]], axis=1)
     return _snapped(model, on, model.mesh468.scatter)
 
 
 def _snapped(model: HeadModel, points: Array, scatter: Array) -> Embedding:
-    outside = _outside(model)
+    outside = model.skin_triangles()
     _, chosen, weights = nearest_on_mesh(points, model.mean.astype(np.float64), outside, candidates=6)
     return Embedding(outside[chosen], weights, scatter)
-
-
-def _outside(model: HeadModel) -> NDArray[np.int64]:
-    triangles = model.levels[0][0]
-    return triangles[np.isin(model.region[triangles], (0, 1)).all(axis=1)]
 
 
 def _first_scatter() -> Array:
