@@ -237,8 +237,9 @@ def bounded_step(precision: Array, gradient: Array, damping: float, values: Arra
 
 
 def _held(gradient: Array, values: Array, bounds: Bounds) -> tuple[NDArray[np.bool_], tuple[int, int] | None]:
-    """Which coefficients (K + E,) press against their limits, and the tied two if they press on each other."""
-    downhill, as_one = -gradient, None
+    """Which coefficients (K + E,) press against their limits, and the tied two if they press together."""
+    downhill: Array = -gradient
+    as_one: tuple[int, int] | None = None
     if bounds.tied is not None:
         lower, upper = bounds.tied
         if values[lower] >= values[upper] and downhill[lower] > downhill[upper]:
