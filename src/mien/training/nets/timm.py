@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from torch import Tensor, nn
@@ -52,12 +53,13 @@ def build(config: Config, *, size: int, channels: int, dim: int) -> nn.Module:
     """Make the net with ``dim`` outputs; a net of fixed size is told ours."""
     try:
         timm = importlib.import_module("timm")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision made for another torch
         raise DependencyMissing(
-            "the net timm needs PyTorch Image Models: pip install timm, with the torchvision that fits torch"
+            f"the net timm needs PyTorch Image Models ({error}): pip install timm, with the torchvision that "
+            "fits torch"
         ) from error
     if not timm.is_model(config.model):
-        near = ", ".join(timm.list_models(f"*{config.model}*")[:5]) or "see timm.list_models()"
+        near = ", ".join(get_close_matches(config.model, timm.list_models(), 5)) or "see timm.list_models()"
         raise InputError(f"timm has no net called {config.model!r}: choose one of its own ({near})")
     wanted: dict[str, Any] = {"in_chans": channels, "num_classes": dim, "drop_rate": config.dropout}
     if config.drop_path:
@@ -66,5 +68,11 @@ def build(config: Config, *, size: int, channels: int, dim: int) -> nn.Module:
     try:
         net = made(config.model, pretrained=config.pretrained, img_size=size, **wanted)
     except TypeError:  # a convolutional net: it takes any size and has no such argument
-        net = made(config.model, pretrained=config.pretrained, **wanted)
+        try:
+            net = made(config.model, pretrained=config.pretrained, **wanted)
+        except TypeError as error:
+            raise InputError(
+                f"timm's {config.model} does not take one of {', '.join(wanted)} ({error}): leave it at "
+                "0, or choose another net"
+            ) from error
     return Scaled(net, channels)
