@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mien.core.types import Box, Detection, Image
-from mien.detection.second_look import VIEW, SecondLook, upright_halves
+from mien.detection.second_look import AROUND_ON_SHEET, SHEET, TILE, TILES, VIEW, SecondLook, upright_halves
 from mien.imaging.rotate import rotate
 
 LEFT_EYE, RIGHT_EYE = np.array([130.0, 100]), np.array([170.0, 100])
@@ -50,10 +50,35 @@ class SeesEyes:
         return np.array([columns.mean(), rows.mean()]) if len(rows) else None
 
 
+@dataclass
+class SeesSheets:
+    """Looks at each cut-out of a sheet as `SeesEyes` does."""
+
+    cap: float = 1.0
+
+    def detect(self, image: Image) -> list[Detection]:
+        assert image.pixels.shape == (SHEET, SHEET, 3)
+        eyes, found = SeesEyes(TILE / AROUND_ON_SHEET, self.cap), []
+        for number in range(TILES**2):
+            y, x = (TILE * place for place in divmod(number, TILES))
+            for seen in eyes.detect(Image(image.pixels[y : y + TILE, x : x + TILE])):
+                box = Box(*(seen.box[i] + (x, y)[i % 2] for i in range(4)))
+                found.append(Detection(box, seen.score, seen.keypoints + np.array([x, y])))
+        return found
+
+
+@dataclass
+class Never:
+    """A detector that nobody should ask."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        raise AssertionError("looked again")
+
+
 @pytest.mark.parametrize("degrees", [90, 180, 270, 45, 135])
 def test_a_turned_face_gets_its_eyes_right(degrees: int) -> None:
     turned = rotate(portrait().pixels, math.radians(degrees))
-    search = SecondLook(SeesEyes(100), SeesEyes(100 * VIEW / 300))
+    search = SecondLook(SeesEyes(100), SeesEyes(100 * VIEW / 300), SeesSheets())
     (found,) = search.detect(Image(turned.pixels))
     assert found.score == pytest.approx(0.95, abs=0.01)
     np.testing.assert_allclose(turned.to_picture(found.keypoints[:2]), [LEFT_EYE, RIGHT_EYE], atol=1.5)
@@ -61,25 +86,18 @@ def test_a_turned_face_gets_its_eyes_right(degrees: int) -> None:
 
 
 def test_a_sure_face_is_left_alone() -> None:
-    class Never(SeesEyes):
-        def detect(self, image: Image) -> list[Detection]:
-            raise AssertionError("looked again at a sure face")
-
-    (found,) = SecondLook(SeesEyes(100), Never(100)).detect(portrait())
+    (found,) = SecondLook(SeesEyes(100), Never(), Never()).detect(portrait())
     np.testing.assert_allclose(found.keypoints[0], LEFT_EYE, atol=0.1)
 
 
 def test_a_small_face_is_unsure_because_it_is_small() -> None:
-    class Never(SeesEyes):
-        def detect(self, image: Image) -> list[Detection]:
-            raise AssertionError("looked again at a small face")
-
-    assert SecondLook(SeesEyes(20, cap=0.7), Never(20)).detect(portrait())[0].score == 0.7
+    (found,) = SecondLook(SeesEyes(20, cap=0.7), Never(), Never()).detect(portrait())
+    assert found.score == 0.7
 
 
 def test_an_unsure_face_that_gains_nothing_keeps_its_first_look() -> None:
     first = SeesEyes(100, cap=0.8)
-    (found,) = SecondLook(first, SeesEyes(100 * VIEW / 300, cap=0.81)).detect(portrait())
+    (found,) = SecondLook(first, SeesEyes(100 * VIEW / 300, cap=0.81), SeesSheets()).detect(portrait())
     assert found.score == 0.8
 
 
@@ -90,14 +108,31 @@ def test_a_quarter_turn_swaps_the_sides_of_the_box() -> None:
     assert upright_halves(box, math.pi / 4) == (12.5, 12.5)
 
 
-def test_a_face_that_is_upright_and_sure_close_up_is_not_turned() -> None:
-    looks: list[int] = []
+@pytest.mark.parametrize("degrees", [0, 90, 180])
+def test_an_unsure_face_costs_one_sheet_and_one_closer_look(degrees: int) -> None:
+    looks: list[tuple[int, int]] = []
 
-    class Counts(SeesEyes):
+    @dataclass
+    class Counts:
+        of: SeesEyes | SeesSheets
+
         def detect(self, image: Image) -> list[Detection]:
-            looks.append(1)
-            return super().detect(image)
+            looks.append(image.pixels.shape[:2])
+            return self.of.detect(image)
 
-    (found,) = SecondLook(SeesEyes(100, cap=0.8), Counts(100 * VIEW / 300)).detect(portrait())
+    turned = rotate(portrait().pixels, math.radians(degrees))
+    closer, overview = Counts(SeesEyes(100 * VIEW / 300)), Counts(SeesSheets())
+    (found,) = SecondLook(SeesEyes(100, cap=0.8), closer, overview).detect(Image(turned.pixels))
     assert found.score == pytest.approx(0.95, abs=0.01)
-    assert len(looks) == 1
+    assert looks == [(SHEET, SHEET), (VIEW, VIEW)]
+
+
+def test_a_face_that_no_cut_out_of_the_sheet_shows_is_looked_at_as_it_stands() -> None:
+    @dataclass
+    class Blind:
+        def detect(self, image: Image) -> list[Detection]:
+            return []
+
+    closer = SeesEyes(100 * VIEW / 300)
+    (found,) = SecondLook(SeesEyes(100, cap=0.8), closer, Blind()).detect(portrait())
+    assert found.score == pytest.approx(0.95, abs=0.01)

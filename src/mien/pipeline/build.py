@@ -10,7 +10,7 @@ from mien.core.errors import UnknownModel
 from mien.core.protocols import Detector
 from mien.detection.centerface import CenterFace
 from mien.detection.search import Rung, Search
-from mien.detection.second_look import VIEW, SecondLook
+from mien.detection.second_look import FAINT, SHEET, VIEW, SecondLook
 from mien.detection.sharpen import CROP, Sharpen
 from mien.detection.yunet import YuNet
 from mien.embedding.embedder import NetworkEmbedder
@@ -41,7 +41,12 @@ def build_detector(config: Config, networks: Networks) -> Detector:
     match config.profile.detector:
         case "yunet":
             network, view = networks.get("yunet"), config.profile.frame or VIEW
-            first = SecondLook(YuNet(network, sides, UPRIGHT), YuNet(network, (view, view), UPRIGHT), view)
+            first = SecondLook(
+                first=YuNet(network, sides, UPRIGHT),
+                closer=YuNet(network, (view, view), UPRIGHT),
+                overview=YuNet(network, (SHEET, SHEET), FAINT),
+                view=view,
+            )
             rungs = [Rung(lambda: first)]
         case "centerface":
             rungs = [Rung(lambda: CenterFace(networks.get("centerface"), sides, CENTERFACE))]
