@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.texture.atlas import SKIN, atlas_of, region_mask
+from mien.face3d.texture.fill import push_pull
 
 Singles = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -21,9 +22,21 @@ HAIRLINE = np.array(
     ],
     np.float64,
 )  # fmt: skip
-"""Lower end of hair on the mean head, (z, y) mm, from nape over ear and temple to the forehead."""
+"""Where hair begins to stand off the mean head, (z, y) mm, from nape over ear and temple to the forehead."""
+GROWTH = np.array(
+    [
+        (-110, -46), (-62, -44), (-40, -34), (-30, -24), (-22, -6), (-18, 14), (-12, 28), (0, 33), (12, 32),
+        (19, 20), (22, 4), (30, 2), (36, 12), (42, 34), (48, 50), (56, 64), (74, 82), (95, 93), (140, 97),
+    ],
+    np.float64,
+)  # fmt: skip
+"""Lower end of hair, (z, y) mm: around the ear and down before it."""
+EAR = (4.0, 7.0, 21.0, 30.0)
+"""Middle (z, y) of the ear and how far it reaches from there, mm."""
 CROWN = np.array([0.0, 40.0, -22.0])
 """Inside the skull, mm; strands run from the pole above it."""
+
+_DEVIATION = 0.34
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +46,7 @@ class Anatomy:
     skin: 1 where face or scalp is.    hair: 0..1, how likely hair grows.    core: 0..1, the middle of the
     face between forehead, cheeks and chin.    bare: cheeks, nose and forehead, whose colour is the skin's.
     below: 0..1, neck and shoulders.    reach: 0..1, where hair may hang: not on neck, ears or face.
-    strands: about -1..1, a pattern like combed hair, continuous over the atlas's seams.
+    strands: 0..1, evenly spread ranks in a pattern like combed hair, continuous over the atlas's seams.
     """
 
     skin: NDArray[np.bool_]
@@ -54,12 +67,15 @@ def anatomy_of(model: HeadModel, size: int) -> Anatomy:
     skin = region_mask(model, atlas, *SKIN)
 
     def picture(values: Array) -> Singles:
-        result = np.zeros((size, size), np.float32)
-        result[covered] = values
-        return np.where(skin, result, 0).astype(np.float32)
+        result = np.zeros((size, size, 1), np.float32)
+        result[covered, 0] = values
+        # run on beyond the islands: at a seam nothing must look like the end of hair
+        wide = push_pull(result, covered.astype(np.float32))[..., 0]
+        return np.where(skin | ~covered, wide, 0).astype(np.float32)
 
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    ear = (x > 66) & (z > -24) & (z < 26) & (y > -26) & (y < 41)
+    away = np.hypot((z - EAR[0] + 0.15 * (y - EAR[1])) / EAR[2], (y - EAR[1]) / EAR[3])
+    ear = _step(1.12 - away, 0, 0.2) * (x > 62)
     wide = np.interp(y, (-70, -10, 20, 60), (50, 56, 66, 64))
     core = _step(wide - x, 0, 14) * _step(88 - y, 0, 18) * _step(y + 82, 0, 16) * _step(z - 42, 0, 20)
     cheeks = (x > 18) & (x < 50) & (y > -25) & (y < 22)
@@ -67,21 +83,22 @@ def anatomy_of(model: HeadModel, size: int) -> Anatomy:
     # the neck begins under the jaw, which rises from the chin to the ear
     jaw = np.interp(z, (0, 20, 60, 100), (-35, -45, -68, -82))
     below = _step(jaw - y, 0, 12)
-    face = _step(66 - y, 0, 8) * _step(64 - x, 0, 12) * _step(z - 35, 0, 15)
+    near = _step(y - np.interp(z, *GROWTH.T), -24, -10)
+    reach = np.maximum(np.maximum(near, _step(y, 62, 72)), z < 10) * (1 - below) * (1 - ear)
     return Anatomy(
         skin,
-        picture(hair_likelihood(points) * ~ear),
+        picture(hair_likelihood(points) * (1 - ear)),
         picture(core),
         picture(bare.astype(np.float64)) > 0.5,
         picture(below),
-        picture((1 - face) * (1 - below) * ~ear * np.maximum(_step(y, 12, 28), z < 10)),
-        picture(_strands(points)),
+        picture(reach),
+        picture(_strands(points, covered)),
     )
 
 
 def hair_likelihood(points: Array) -> Array:
     """0..1 for points (N, 3) mm of the mean head."""
-    return _step(points[:, 1] - np.interp(points[:, 2], *HAIRLINE.T), -7, 7)
+    return _step(points[:, 1] - np.interp(points[:, 2], *GROWTH.T), -7, 7)
 
 
 def _step(value: Array, low: float, high: float) -> Array:
@@ -89,16 +106,39 @@ def _step(value: Array, low: float, high: float) -> Array:
     return np.asarray(t * t * (3 - 2 * t))
 
 
-def _strands(points: Array) -> Array:
-    """Noise that is fine around the crown and long away from it, in three octaves."""
+def _strands(points: Array, covered: NDArray[np.bool_]) -> Array:
+    """Noise that is fine around the crown and long away from it, in four octaves, as ranks 0..1.
+
+    covered: (S, S), the texels that show the points (N, 3): an octave finer than they are is left out.
+    """
     offsets = points - CROWN
     polar = np.arccos(np.clip(offsets[:, 1] / np.linalg.norm(offsets, axis=1), -1, 1))
-    azimuth = np.arctan2(offsets[:, 0], -offsets[:, 2]) / (2 * np.pi) + 0.5
-    azimuth = azimuth + 0.03 * polar  # combed a little to one side
-    result = np.zeros(len(points))
-    for octave, (turns, rings, weight) in enumerate(((70, 3, 0.3), (190, 5, 0.4), (460, 8, 0.45))):
-        result += weight * _noise(azimuth * turns, polar / np.pi * rings, turns, octave)
-    return np.asarray(result * np.clip(polar / 0.25, 0, 1))
+    turn = np.arctan2(offsets[:, 0], -offsets[:, 2])
+    step = _steps(turn, covered)
+    # combed a little to one side, and no strand is straight
+    azimuth = turn / (2 * np.pi) + 0.5 + 0.03 * polar
+    azimuth = azimuth + 0.006 * _noise(azimuth * 17, polar / np.pi * 9, 17, 9)
+    result, power = np.zeros(len(points)), np.zeros(len(points))
+    octaves = ((50, 4, 0.2), (130, 6, 0.35), (330, 9, 0.5), (800, 13, 0.5))
+    for seed, (turns, rings, weight) in enumerate(octaves):
+        share = weight * np.clip(2.4 - 3 * turns * step, 0, 1)
+        result += share * _noise(azimuth * turns, polar / np.pi * rings, turns, seed)
+        power += share**2
+    result *= np.clip(polar / 0.25, 0, 1) / (_DEVIATION * np.maximum(power, 0.04) ** 0.25)
+    return np.asarray(0.5 + 0.5 * np.tanh(0.798 * result * (1 + 0.0447 * result**2)))  # near the normal ranks
+
+
+def _steps(turn: Array, covered: NDArray[np.bool_]) -> Array:
+    """How many turns around the head lie between a texel and the next, (N,)."""
+    whole = np.full((*covered.shape, 2), np.nan)
+    whole[covered] = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    squared = np.zeros(covered.shape)
+    for axis in (0, 1):
+        gap = (np.diff(whole, axis=axis) ** 2).sum(axis=2)
+        pads = [((0, 1), (0, 0)), ((0, 0), (0, 1))][axis], [((1, 0), (0, 0)), ((0, 0), (1, 0))][axis]
+        after, before = (np.pad(gap, pad, constant_values=np.nan) for pad in pads)
+        squared += np.nan_to_num(np.fmin(after, before), nan=1.0)
+    return np.asarray(np.sqrt(squared[covered]) / (2 * np.pi))
 
 
 def _noise(u: Array, v: Array, period: int, seed: int) -> Array:

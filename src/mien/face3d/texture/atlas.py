@@ -16,6 +16,9 @@ PEEPING = ("eye_left", "eye_right", "teeth")
 """Parts that look out of openings of the skin: taken from the photo where it shows them, painted
 elsewhere."""
 
+TILES = ((0.0, 0.0, 0.72), (0.0, 0.72, 0.28))
+"""Left, top and side of the squares of skin: face and neck, back of the head."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atlas:
@@ -50,7 +53,7 @@ def mirrored_tiles(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """The atlas with left and right of the head exchanged: face and back-of-head squares flipped in place."""
     size = picture.shape[0]
     result = np.zeros_like(picture)
-    for left, top, side in ((0.0, 0.0, 0.72), (0.0, 0.72, 0.28)):
+    for left, top, side in TILES:
         x0, y0 = round(left * size), round(top * size)
         x1, y1 = round((left + side) * size), round((top + side) * size)
         result[y0:y1, x0:x1] = picture[y0:y1, x0:x1][:, ::-1]

@@ -39,9 +39,13 @@ def photo_background(
     rows, columns = np.mgrid[: small.shape[0], : small.shape[1]]
     facing = (columns >= low[0]) & (columns <= high[0]) & (rows >= low[1]) & (rows <= high[1])
     core = facing & (region == model.region_names.index("face"))
+    hair = (region == model.region_names.index("scalp")) & (rows < low[1])
     reach = max(2, int(0.35 * (high[0] - low[0])))
     outside = ~grown(head.covered, reach) & (rows <= high[1] + reach)
-    small_doubt = background_probability(small, core, outside)
+    small_doubt = background_probability(small, core, outside, hair)
+    # what has a colour of the background, but lies enclosed by the person, is the person's
+    reached = flooded(small_doubt > 0.4, outside)
+    small_doubt = np.where(reached, small_doubt, np.minimum(small_doubt, 0.4)).astype(np.float32)
     # where background and skin mix in one pixel the colour is neither; the core may be white as a wall
     # (teeth)
     beside = grown((small_doubt > 0.65) & ~core, 2) & ~core
@@ -49,16 +53,21 @@ def photo_background(
     return np.repeat(np.repeat(small_doubt, step, axis=0), step, axis=1)[:height, :width]
 
 
-def background_probability(pixels: NDArray[np.uint8], core: Mask, outside: Mask) -> Singles:
+def background_probability(
+    pixels: NDArray[np.uint8], core: Mask, outside: Mask, hair: Mask | None = None
+) -> Singles:
     """Probability (H, W), 0..1, that a pixel belongs to the background, judged by its colour.
 
     core: pixels that are certainly the person's.    outside: pixels that are certainly not.
+    hair: pixels that are mostly the person's: what is common there is doubted less.
     A colour that neither has shown (hair, say) is not called background.
     """
     if not core.any() or not outside.any():
         return np.zeros(pixels.shape[:2], np.float32)
     code = (pixels.astype(np.int64) * _BINS // 256) @ np.array([_BINS * _BINS, _BINS, 1])
     person, other = _histogram(code[core]), _histogram(code[outside])
+    if hair is not None and hair.any():
+        person = person + _histogram(code[hair])
     ratio = other / (other + person + 3e-4)
     return np.asarray(ratio[code], np.float32)
 
@@ -85,3 +94,28 @@ def grown(mask: Mask, pixels: int) -> Mask:
         + sums[:height, :columns]
     )
     return np.asarray(total > 0)
+
+
+def flooded(open_: Mask, seeds: Mask, rounds: int = 12) -> Mask:
+    """The open pixels (H, W) that can be reached from seeds over open ones, in so many sweeps each way."""
+    reached = open_ & seeds
+    before = int(reached.sum())
+    for _ in range(rounds):
+        reached = _along(open_, reached)
+        reached = _along(open_.T, reached.T).T
+        after = int(reached.sum())
+        if after == before:
+            break
+        before = after
+    return reached
+
+
+def _along(open_: Mask, reached: Mask) -> Mask:
+    """Whole runs of open pixels in each row, where one of them is reached."""
+    width = open_.shape[1] + 1
+    # a closed column between the rows keeps their runs apart
+    runs = np.cumsum(~np.pad(open_, ((0, 0), (0, 1))).ravel())
+    inside = np.pad(reached, ((0, 0), (0, 1))).ravel()
+    hit = np.zeros(int(runs[-1]) + 1, bool)
+    hit[runs[inside]] = True
+    return np.asarray(hit[runs].reshape(-1, width)[:, :-1] & open_)

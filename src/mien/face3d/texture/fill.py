@@ -82,6 +82,14 @@ def reduced(colours: Singles, weights: Singles, factor: int) -> tuple[Singles, S
     return _single(sums / np.maximum(total, 1e-6)[..., None]), _single(total / factor**2)
 
 
+def roughness(colours: Singles, weights: Singles, factor: int) -> Singles:
+    """Relative standard deviation (S / f, S / f) of brightness within factor x factor blocks, softened."""
+    brightness = colours @ np.array([0.3, 0.6, 0.1], np.float32)
+    both, _ = reduced(np.stack([brightness, brightness**2], axis=2), weights, factor)
+    spread = np.sqrt(np.maximum(both[..., 1] - both[..., 0] ** 2, 0)) / np.maximum(both[..., 0], 8)
+    return blur(np.asarray(spread, np.float32), 1)
+
+
 def enlarged(picture: Singles, factor: int) -> Singles:
     """A picture (s, s) or (s, s, C) blown up by a whole number, linear in between."""
     if factor == 1:

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from mien.core.mesh import Camera, Placement, TextureMap
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.texture.anatomy import Anatomy, anatomy_of
-from mien.face3d.texture.atlas import PEEPING, Atlas, atlas_of, mirrored_tiles, region_mask
+from mien.face3d.texture.atlas import PEEPING, Atlas, atlas_of, region_mask
 from mien.face3d.texture.background import photo_background
+from mien.face3d.texture.complete import completed, expected, levelling
 from mien.face3d.texture.delight import light_gain
-from mien.face3d.texture.fill import blur, enlarged, feathered, push_pull, reduced
+from mien.face3d.texture.detail import skin_grain
+from mien.face3d.texture.fill import enlarged, push_pull, reduced, roughness
+from mien.face3d.texture.leaks import belonging
 from mien.face3d.texture.paint import eye_colours, paint_insides
 from mien.face3d.texture.segment import Segments, segment
 from mien.face3d.texture.spread import spread_over_surface
@@ -29,7 +32,6 @@ Singles = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 SMALL = 256
-_LUMA = np.array([0.3, 0.6, 0.1], np.float32)
 
 
 def skin_texture(
@@ -54,10 +56,10 @@ def skin_texture(
     background = photo_background(model, vertices, placement, camera, pixels)
     openings = None if landmarks is None else openings_of(landmarks, pixels.shape[1], pixels.shape[0])
     trusted = anatomy_of(model, size).hair
-    seen, weights = unwrap(
+    seen, weights, certain = unwrap(
         model, atlas, vertices, placement, camera, pixels, background, shift, openings, trusted
     )
-    skin = _skin(model, atlas, vertices, seen, weights)
+    skin = _skin(model, atlas, vertices, seen, weights, certain)
     colours = eye_colours(pixels, irises, landmarks)
     exposure = (
         float(np.clip(np.median(skin.colours[skin.core]) / 150.0, 0.5, 1.15)) if skin.core.any() else 1.0
@@ -82,14 +84,20 @@ class _Skin:
     core: NDArray[np.bool_]
 
 
-def _skin(model: HeadModel, atlas: Atlas, vertices: Floats, seen: Singles, weights: Singles) -> _Skin:
+def _skin(
+    model: HeadModel, atlas: Atlas, vertices: Floats, seen: Singles, weights: Singles, certain: Singles
+) -> _Skin:
     size = atlas.size
     factor = max(1, size // SMALL)
     whole = anatomy_of(model, size)
     own = np.where(whole.skin, weights, 0).astype(np.float32)
     small, small_weights = reduced(seen, own, factor)
     anatomy = anatomy_of(model, len(small))
-    segments = segment(small, small_weights, anatomy)
+    clear = reduced(certain[..., None], own, factor)[0][..., 0]
+    surely = small_weights * clear
+    segments = segment(small, small_weights, anatomy, roughness(seen, own, factor), clear)
+    if not segments.has_hair:  # only hair may look like what is behind it
+        own, small_weights = own * certain, surely
     accepted = _accepted(segments, anatomy)
     covered = atlas_of(model, len(small)).fragments.covered.astype(np.float32)
 
@@ -100,19 +108,22 @@ def _skin(model: HeadModel, atlas: Atlas, vertices: Floats, seen: Singles, weigh
     def beyond_all(picture: Singles) -> Singles:
         return push_pull(picture, covered)
 
-    gain = light_gain(
-        small, small_weights * segments.skin, _normals(model, len(small), vertices), anatomy.core
-    )
+    gain = light_gain(small, surely * segments.skin, _normals(model, len(small), vertices), anatomy.core)
     gain = beyond(gain)
     small = small * gain[..., None]
-    hairy = _hairy(model, segments, small_weights, anatomy)
-    hairy, accepted = beyond(hairy), beyond(accepted)
-    base, tone = _unseen(model, small, small_weights, segments, hairy, anatomy)
-    level = beyond_all(_levelled(small, small_weights * accepted, base, hairy, anatomy))
+    hairy = beyond(_hairy(model, segments, small_weights, clear, anatomy))
+    base = expected(model, small, small_weights, clear, segments, hairy, anatomy)
+    fitting = belonging(small, small_weights, base.mixed, hairy, np.maximum(anatomy.below, 1 - clear))
+    fitting = np.maximum(fitting, anatomy.core)
+    accepted = beyond(accepted * fitting)
+    level = beyond_all(levelling(small, small_weights * accepted, base, anatomy))
     small = small * level
     lit = seen * enlarged(gain[..., None] * level, factor)
     used = own * enlarged(accepted, factor)
-    colours = _completed(lit, used, small, small_weights * accepted, base, tone, hairy, whole)
+    plain = whole.bare & (used > 0.8)
+    colours = completed(
+        model, lit, used, small, small_weights * accepted, base, whole, skin_grain(lit, plain)
+    )
     return _Skin(colours, used, (whole.core > 0.9) & (used > 0.5))
 
 
@@ -137,11 +148,13 @@ def _normals(model: HeadModel, size: int, vertices: Floats) -> Singles:
     return result
 
 
-def _hairy(model: HeadModel, segments: Segments, weights: Singles, anatomy: Anatomy) -> Singles:
+def _hairy(
+    model: HeadModel, segments: Segments, weights: Singles, clear: Singles, anatomy: Anatomy
+) -> Singles:
     """How much hair covers each small texel, (S, S) 0..1: seen where it was seen, likely elsewhere."""
     if not segments.has_hair:
         return np.zeros_like(weights)
-    told = np.clip(segments.skin + segments.hair, 0, 1) * weights * (1 - anatomy.below)
+    told = np.clip(clear * segments.skin + segments.hair, 0, 1) * weights * (1 - anatomy.below)
     share = segments.hair / np.maximum(segments.skin + segments.hair, 1e-3)
     spread = push_pull(
         *spread_over_surface(
@@ -149,89 +162,3 @@ def _hairy(model: HeadModel, segments: Segments, weights: Singles, anatomy: Anat
         )
     )
     return np.asarray(np.clip(1.8 * spread[..., 0] - 0.4, 0, 1), np.float32)
-
-
-def _unseen(
-    model: HeadModel,
-    colours: Singles,
-    weights: Singles,
-    segments: Segments,
-    hairy: Singles,
-    anatomy: Anatomy,
-) -> tuple[tuple[Singles, Singles], float]:
-    """Skin and hair (S, S, 3) as they go on where nothing was seen; and how much strands vary."""
-    plain = np.where(segments.skin > 0.5, weights * segments.skin * (1 - hairy), 0).astype(np.float32)
-    usual = np.broadcast_to(segments.skin_colour(colours, weights), colours.shape)
-    skin = push_pull(*spread_over_surface(model, colours, plain, usual, belief=4e-3))
-    if not segments.has_hair:
-        return (skin, skin), 0.0
-    seen = np.where(segments.hair > 0.5, weights * segments.hair * hairy, 0).astype(np.float32)
-    usual = np.broadcast_to(segments.hair_colour(colours, weights), colours.shape)
-    hair = push_pull(*spread_over_surface(model, colours, seen, usual, belief=5e-2))
-    brightness = colours @ _LUMA
-    around = np.abs(brightness - blur(brightness, 2)) / np.maximum(hair @ _LUMA, 12.0)
-    strong = seen > 0.2
-    tone = float(np.clip(1.5 * np.median(around[strong]), 0.04, 0.16)) if strong.any() else 0.1
-    return (skin, hair), tone
-
-
-def _levelled(
-    colours: Singles, used: Singles, base: tuple[Singles, Singles], hairy: Singles, anatomy: Anatomy
-) -> Singles:
-    """What to multiply seen colours (S, S, 3) with, so that they meet the unseen without a step.
-
-    The coarse band of a two-band blend (Burt and Adelson 1983): towards the end of what was seen, slow
-    changes of colour give way to those of what surrounds; detail stays.
-    """
-    radius = max(2, len(used) // 28)
-    cover = hairy[..., None]
-    around = cover * base[1] + (1 - cover) * base[0]
-    known = np.maximum(blur(used, radius), 1e-3)
-    ratio = np.stack(
-        [
-            blur(around[..., i] * used, radius)
-            / np.maximum(blur(colours[..., i] * used, radius), 1e-2 * known)
-            for i in range(3)
-        ],
-        axis=2,
-    )
-    # the middle of the face stays as the photo has it
-    inside = feathered(used * anatomy.core, anatomy.skin, radius)
-    return np.asarray(np.clip(ratio, 0.55, 1.8) ** (1 - inside[..., None]), np.float32)
-
-
-def _completed(
-    lit: Singles,
-    used: Singles,
-    small: Singles,
-    small_used: Singles,
-    base: tuple[Singles, Singles],
-    tone: float,
-    hairy: Singles,
-    whole: Anatomy,
-) -> Singles:
-    """The whole skin (S, S, 3): the photo, then its mirror image in matching colours, then what surrounds."""
-    size, factor = len(lit), len(lit) // len(small)
-    # a hair line is not a straight edge: strands reach over it
-    edge = enlarged(hairy, factor) + 0.35 * whole.strands * (4 * hairy * (1 - hairy)).max()
-    cover = np.clip(2.2 * (edge - 0.5) + 0.5, 0, 1)[..., None]
-    skin, hair = (enlarged(part, factor) for part in base)
-    around = cover * hair * (1 + tone * whole.strands)[..., None] + (1 - cover) * skin
-    other_used = mirrored_tiles(small_used[..., None])[..., 0]
-    both = np.minimum(small_used, other_used)
-    shift = enlarged(push_pull(small - mirrored_tiles(small), both), factor)
-    other = mirrored_tiles(lit)
-    feather = max(2, size // 170)
-    own = _soft(used, whole.skin, feather)[..., None]
-    theirs = mirrored_tiles(_soft(used, whole.skin, 2 * feather)[..., None])
-    filled = theirs * (other + shift) + (1 - theirs) * around
-    return np.asarray(np.clip(own * lit + (1 - own) * filled, 0, 255), np.float32)
-
-
-def _soft(weights: Singles, mask: NDArray[np.bool_], radius: int) -> Singles:
-    """`feathered`, worked out on half the texels: a soft edge has no detail."""
-    if len(weights) % 2:
-        return feathered(weights, mask, radius)
-    half = np.asarray(weights.reshape(len(weights) // 2, 2, -1, 2).mean(axis=(1, 3)), np.float32)
-    soft = feathered(half, mask[::2, ::2], max(1, radius // 2))
-    return np.asarray(enlarged(soft, 2) * (weights > 0), np.float32)

@@ -29,7 +29,10 @@ def _coarse(model: HeadModel, size: int) -> tuple[Ints, Ints, Ints, Fragments]:
     new = np.full(len(model.mean), -1, np.int64)
     new[rows] = np.arange(len(rows))
     spots = np.zeros((len(model.mean), 2), np.int64)
-    spots[triangles[skin].ravel()] = np.clip(model.uv[uv_triangles[skin].ravel()] * size, 0, size - 1)
+    # a little inside one of its triangles: at a seam the vertex itself lies beside its island
+    corners = model.uv[uv_triangles[skin]]
+    inside = 0.75 * corners + 0.25 * corners.mean(axis=1, keepdims=True)
+    spots[triangles[skin].ravel()] = np.clip(inside.reshape(-1, 2) * size, 0, size - 1)
     points = model.uv.astype(np.float64) * size - 0.5
     fragments = rasterize_plane(points, uv_triangles[skin], size, size)
     return rows, spots[rows], new[unique_edges(triangles[skin])], fragments
@@ -65,11 +68,30 @@ def spread_over_surface(
     known = seen[:, None] * values[row, column]
     usual = known.sum(axis=0) / max(seen.sum(), 1e-9) if prior is None else prior[row, column]
     solution = _solve(seen + belief, edges, known + belief * usual)
-    at_vertices = np.zeros((len(model.mean), values.shape[2]), np.float32)
-    at_vertices[rows] = solution
-    picture = np.zeros_like(values)
+    return _drawn(model, rows, solution, fragments), valid
+
+
+def softened_over_surface(model: HeadModel, values: Singles, rounds: int) -> tuple[Singles, Singles]:
+    """Atlas values (S, S), one a vertex of the coarsest level, averaged so many times with their neighbours'.
+
+    A vertex is about 9 mm from the next.    returns: values (S, S) and where they are valid (S, S).
+    """
+    rows, spots, edges, fragments = _coarse(model, len(values))
+    at = values[spots[:, 1], spots[:, 0]].astype(np.float64)
+    ends, others = np.concatenate([edges, edges[:, ::-1]]).T
+    count = np.maximum(np.bincount(ends, minlength=len(at)), 1)
+    for _ in range(rounds):
+        at = 0.5 * at + 0.5 * np.bincount(ends, at[others], len(at)) / count
+    return _drawn(model, rows, at[:, None], fragments)[..., 0], fragments.covered.astype(np.float32)
+
+
+def _drawn(model: HeadModel, rows: Ints, values: Array, fragments: Fragments) -> Singles:
+    """Values (N, C) of some vertices as an atlas (S, S, C)."""
+    at_vertices = np.zeros((len(model.mean), values.shape[1]), np.float32)
+    at_vertices[rows] = values
+    picture = np.zeros((*fragments.covered.shape, values.shape[1]), np.float32)
     picture[fragments.covered] = fragments.interpolate(at_vertices, model.levels[-1][0][_skin(model)])
-    return picture, valid
+    return picture
 
 
 def _solve(diagonal: Array, edges: Ints, wanted: Array) -> Array:

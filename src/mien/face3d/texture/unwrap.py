@@ -34,15 +34,16 @@ def unwrap(
     shift: Floats | None = None,
     openings: NDArray[np.uint8] | None = None,
     trusted: Singles | None = None,
-) -> tuple[Singles, Singles]:
-    """Colours (S, S, 3) 0..255 and weights (S, S) 0..1 of skin, eyes and teeth as one photo (H, W, 3) sees
-    them.
+) -> tuple[Singles, Singles, Singles]:
+    """Colours (S, S, 3) 0..255, weights (S, S) and certainty (S, S) 0..1 of skin, eyes and teeth as one photo
+    (H, W, 3) sees them.
 
     A texel counts where the skin faces the camera, nothing stands in front of it, the photo covers it, and
     ``background`` (H, W), the probability that a pixel is not the person's, is low.
     shift: (V, 2) pixels by which the photo shows a vertex beside its projection (`landmark_shift`).
     openings: (H, W) 0..255, where the photo shows eyes and teeth rather than lids and lips (`openings_of`).
-    trusted: (S, S) 0..1, where a colour like the background's may be the person's: hair, a cap.
+    trusted: (S, S) 0..1, where a colour like the background's may be the person's: hair, a cap; its
+        certainty is low.
     """
     height, width = pixels.shape[:2]
     points = place(vertices, placement)
@@ -58,13 +59,15 @@ def unwrap(
         image_points = image_points + np.einsum("nkc,nk->nc", shift.astype(np.float32)[corners], bary)
     weight = np.clip((cosine - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
     weight *= _unoccluded(points, triangles, camera, width, height, where, image_points)
+    certain = np.ones(len(weight), np.float32)
     if background is not None:
         doubt = sample(background[..., None], np.nan_to_num(image_points))[:, 0]
         of_skin = region_mask(model, atlas, *SKIN)[skin]  # eyes lie well inside the outline
-        sure = np.clip(3.5 - 5 * doubt, 0, 1)
+        sure = np.where(of_skin, np.clip(3.5 - 5 * doubt, 0, 1), 1)
+        certain = sure.astype(np.float32)
         if trusted is not None:
             sure = np.maximum(sure, trusted[skin] * np.clip((cosine - 0.3) / 0.2, 0, 1))
-        weight *= np.where(of_skin, sure, 1)
+        weight *= sure
     if openings is not None:
         inside = sample(openings[..., None], np.nan_to_num(image_points))[:, 0] / 255
         peeping = region_mask(model, atlas, *PEEPING)[skin]
@@ -73,7 +76,9 @@ def unwrap(
     weights = np.zeros((atlas.size, atlas.size), np.float32)
     colours[skin] = sample(pixels, np.nan_to_num(image_points))
     weights[skin] = weight
-    return colours, weights
+    certainty = np.zeros((atlas.size, atlas.size), np.float32)
+    certainty[skin] = certain
+    return colours, weights, certainty
 
 
 def _unoccluded(
