@@ -59,6 +59,7 @@ def rehearse(
 
     done: called after each block.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     data = to_bytes(trunk)
     key = hashlib.sha256(data).hexdigest()
     network = None
