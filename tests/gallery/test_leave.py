@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from tests.gallery.conftest import MODEL, face, near, open_people, someone, tables, unit
 
-from mien.core.errors import InputError, StoreCorrupt, UnknownPerson
+from mien.core.errors import InputError, StoreCorrupt, StoreError, UnknownPerson
 from mien.core.people import Consent, Enrolment
 from mien.core.types import Embedding
 from mien.gallery import audit
-from mien.gallery.corrections import merge, rename
+from mien.gallery.corrections import merge, rename, split
 from mien.gallery.leave import erase, export, purge, remaining, take_in, withdraw
 from mien.gallery.people import People
 from mien.gallery.records import SqliteRecords
@@ -37,6 +37,33 @@ def test_a_new_consent_brings_a_withdrawn_person_back(people: People) -> None:
     assert people.identify(Embedding(unit(1), MODEL)) == []
     people.enrol("Ada", [someone(1, b"1")], Consent("Ada", "door", "notice 2", at=2.0))
     assert people.identify(Embedding(unit(1), MODEL))[0].name == "Ada"
+
+
+def test_photos_alone_do_not_undo_a_withdrawal_whoever_adds_them(people: People) -> None:
+    ada = people.enrol("Ada", [someone(1)], Consent("Ada", "door", "notice", at=1.0))
+    withdraw(people, "Ada")
+    assert people.add_faces(ada.id, [face(near(unit(1), 0.9))]).withdrawn is not None
+    assert people.identify(Embedding(unit(1), MODEL)) == []
+
+
+def test_a_withdrawal_goes_with_the_photos_that_are_split_off(people: People) -> None:
+    consent = Consent("Ada", "door", "notice", at=1.0, expires=50.0)
+    people.enrol("Ada", [someone(1), someone(2)], consent)
+    withdraw(people, "Ada")
+    fresh = split(people, "Ada", [people.faces("Ada")[0].id])
+    assert fresh.consent == consent
+    assert fresh.withdrawn is not None
+    assert people.row(fresh.id).expires == 50
+    assert people.identify(Embedding(unit(1), MODEL)) == []
+
+
+def test_a_withdrawn_entry_is_not_merged_back_into_sight(people: People) -> None:
+    people.enrol("Ada", [someone(1)])
+    people.enrol("Countess", [someone(2)])
+    withdraw(people, "Countess")
+    for keep, other in (("Ada", "Countess"), ("Countess", "Ada")):
+        with pytest.raises(StoreError, match="erase that entry"):
+            merge(people, keep, other)
 
 
 def test_no_erased_byte_is_left_in_any_file(folder: Path) -> None:

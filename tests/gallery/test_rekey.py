@@ -271,3 +271,24 @@ def test_g1_a_killed_change_of_keys_leaves_a_gallery_that_opens(tmp_path: Path) 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
 def test_g1_200_killed_changes_of_keys(tmp_path: Path) -> None:
     kill_and_check(tmp_path, 200)
+
+
+def test_who_has_the_gallery_open_while_its_key_changes_can_write_nothing_more(folder: Path) -> None:
+    fill(folder)
+    late = open_people(folder)
+    late.touch([late.find("Ada").id])
+    records = SqliteRecords(folder)
+    turn(records)
+    records.close()
+    for act in (
+        lambda: late.enrol("Eve", [someone(5)]),
+        lambda: late.identify(Embedding(unit(1), MODEL)),
+        lambda: not_the_same(late, "Ben", "Ada"),
+        late.flush,
+        late.close,
+    ):
+        with pytest.raises(WrongKey, match="open it again"):
+            act()
+    with open_people(folder, master=OTHER) as people:
+        assert sorted(person.name or "" for person in people.all()) == ["", "Ada", "Ben"]
+        people.verify()

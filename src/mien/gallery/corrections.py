@@ -23,7 +23,7 @@ from mien.gallery.vault import edit_name
 def rename(people: People, who: str | int, name: str) -> Person:
     """Give somebody a name, or another one."""
     name = clean_name(name)
-    with people.records.writing():
+    with people.writing():
         row = people.row(who)
         person = people.vault.open_person(row)
         _set_name(people, row, name)
@@ -33,12 +33,14 @@ def rename(people: People, who: str | int, name: str) -> Person:
 
 def merge(people: People, keep: str | int, other: str | int) -> Person:
     """Two entries are one person: the first stays, with the photos of both."""
-    with people.records.writing():
+    with people.writing():
         into, source = people.row(keep), people.row(other)
         if into.id == source.id:
             raise StoreError(f"{keep!r} and {other!r} are the same entry already: name two")
         if link := _apart(people, into.id, source.id):
             raise StoreError(f"these two were said to be different ({person_code(link)}): undo that first")
+        if (into.withdrawn is None) != (source.withdrawn is None):
+            raise StoreError("one of the two withdrew their consent: erase that entry instead of merging it")
         faces, duplicates = _without_shared_photos(people, into.id, source.id)
         kept, merged = people.vault.open_person(into), people.vault.open_person(source)
         revision = people.records.next_revision()
@@ -54,8 +56,11 @@ def merge(people: People, keep: str | int, other: str | int) -> Person:
 
 
 def split(people: People, who: str | int, faces: Sequence[int], name: str | None = None) -> Person:
-    """Take these photos out into a person of their own, who will never be joined with the old one again."""
-    with people.records.writing():
+    """Take these photos out into a person of their own, who will never be joined with the old one again.
+
+    The consent under which the photos were taken, its end and its withdrawal go with them.
+    """
+    with people.writing():
         row = people.row(who)
         stored = people.records.faces_of([row.id])
         chosen = [face for face in stored if face.id in set(faces)]
@@ -63,7 +68,7 @@ def split(people: People, who: str | int, faces: Sequence[int], name: str | None
             raise UnknownPerson(f"{who!r} has no such photo: `mien people show` lists them")
         if len(chosen) == len(stored):
             raise StoreError("a split must leave at least one photo behind: rename the person instead")
-        person, fresh = _newcomer(people, None if name is None else clean_name(name))
+        person, fresh = _newcomer(people, row, None if name is None else clean_name(name))
         people.records.put_people([fresh])
         _move(people, chosen, row, fresh)
         people.records.put_people([row._replace(revision=people.records.next_revision())])
@@ -75,7 +80,7 @@ def split(people: People, who: str | int, faces: Sequence[int], name: str | None
 
 def not_the_same(people: People, a: str | int, b: str | int) -> None:
     """These two people look alike but are different: they are never joined, by hand or by clustering."""
-    with people.records.writing():
+    with people.writing():
         first, second = people.row(a), people.row(b)
         if first.id == second.id:
             raise StoreError("one entry cannot differ from itself: split its photos instead")
@@ -87,7 +92,7 @@ def not_the_same(people: People, a: str | int, b: str | int) -> None:
 
 def remove_face(people: People, face: int) -> None:
     """Forget one photo of somebody; its bytes are gone, so this cannot be undone."""
-    with people.records.writing():
+    with people.writing():
         rows = people.records.faces([face])
         if not rows:
             raise UnknownPerson(f"no photo has the id {face}: `mien people show` lists them")
@@ -102,7 +107,7 @@ def remove_face(people: People, face: int) -> None:
 
 def undo(people: People) -> str:
     """Take back the newest correction that still stands; returns its kind."""
-    with people.records.writing():
+    with people.writing():
         edit = next((edit for edit in people.records.edits() if not edit.undone), None)
         if edit is None:
             raise StoreError("there is no correction to undo: `mien people erase` takes back enrolments")
@@ -187,14 +192,16 @@ def _free_tag(people: People, name: str, owner: int | None = None) -> bytes:
     return tag
 
 
-def _newcomer(people: People, name: str | None) -> tuple[Person, PersonRow]:
+def _newcomer(people: People, old: PersonRow, name: str | None) -> tuple[Person, PersonRow]:
     now = people.clock()
-    person = Person(people.ids.next(now), name, now, int(now))
+    consent = people.vault.open_person(old).consent
+    person = Person(people.ids.next(now), name, now, int(now), consent, old.withdrawn)
     key, wrapped = people.vault.new_key(person.id)
     tag = None if name is None else _free_tag(people, name)
     sealed = people.vault.seal_person(person, key)
     revision = people.records.next_revision()
-    return person, PersonRow(person.id, tag, wrapped, sealed, int(now), None, None, None, revision)
+    row = PersonRow(person.id, tag, wrapped, sealed, int(now), old.expires, old.withdrawn, None, revision)
+    return person, row
 
 
 def _link(people: People, a: int, b: int) -> int:

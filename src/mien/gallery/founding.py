@@ -9,7 +9,7 @@ from mien.core.errors import StoreCorrupt, WrongKey
 from mien.core.protocols import Sealer
 from mien.gallery.rows import Records
 from mien.gallery.search import INDEX_KEY, new_index_key
-from mien.gallery.vault import Vault
+from mien.gallery.vault import KEY_CHECK, Vault
 
 PHOTO_KEYS = "photo_keys"
 
@@ -25,15 +25,15 @@ def gallery_id(records: Records) -> bytes:
 def open_vault(records: Records, sealer: Sealer) -> Vault:
     """The vault of the gallery in a store; another gallery's key is `WrongKey`."""
     vault = Vault(sealer, gallery_id(records))
-    check, photo_keys = records.get_meta("key_check"), records.get_meta(PHOTO_KEYS)
+    check, photo_keys = records.get_meta(KEY_CHECK), records.get_meta(PHOTO_KEYS)
     if check is None:
         raise StoreCorrupt("the gallery lost its key check: restore it from a backup")
     try:
-        vault.open_own(check, "key_check")
+        vault.open_own(check, KEY_CHECK)
     except StoreCorrupt as error:
         raise WrongKey("this key does not open this gallery: give the one it was made with") from error
     keys = [] if photo_keys is None else vault.open_own(photo_keys, PHOTO_KEYS)
-    return Vault(sealer, vault.gallery, tuple(map(bytes.fromhex, keys)))
+    return Vault(sealer, vault.gallery, tuple(map(bytes.fromhex, keys)), check)
 
 
 def new_seed() -> str:
@@ -59,7 +59,7 @@ def found(
         sealer = make_sealer(id, True)
         vault = Vault(sealer, id)
         records.put_meta("gallery", id)
-        records.put_meta("key_check", vault.seal_own("mien", "key_check"))
+        records.put_meta(KEY_CHECK, vault.seal_own("mien", KEY_CHECK))
         records.put_meta("protection", vault.seal_own([protection, new_seed()], "protection"))
         records.put_meta(INDEX_KEY, new_index_key(vault))
     return sealer

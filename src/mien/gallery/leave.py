@@ -49,7 +49,7 @@ class Erasure:
 
 def withdraw(people: People, who: str | int) -> Person:
     """Consent is withdrawn: no search finds this person from now on; `erase` or `purge` removes them."""
-    with people.records.writing():
+    with people.writing():
         row = people.row(who)
         now = int(people.clock())
         people.records.put_people([row._replace(withdrawn=now, revision=people.records.next_revision())])
@@ -129,7 +129,7 @@ def _sample(face: Mapping[str, Any]) -> Sample:
 
 def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
     records = people.records
-    with records.writing():
+    with people.writing():
         ids = _with_merged(people, [row.id for row in rows])
         faces = records.faces_of(ids)
         all_rows = records.people(ids)

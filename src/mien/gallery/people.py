@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -33,7 +34,7 @@ from mien.gallery.protection import LoadCommon, LoadProtector, Protection, nothi
 from mien.gallery.rows import PersonRow, Records
 from mien.gallery.search import Search, pool_faces, stack
 from mien.gallery.templates import advise, similarities
-from mien.gallery.vault import OpenFace
+from mien.gallery.vault import OpenFace, require_key
 
 GROUP = 5000
 # One face of one photo, embedded twice: engines and batch sizes move the cosine by less than this.
@@ -107,7 +108,7 @@ class People:
         templates = self._protection.protect_samples([e.samples for e in batch])
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
         now = self.clock()
-        with self.records.writing():
+        with self.writing():
             before = self.records.revision()
             after = self.records.next_revision()
             if known is None:
@@ -127,8 +128,7 @@ class People:
     def add_faces(self, who: str | int, samples: Sequence[Sample]) -> Person:
         """Add photos to somebody who is here already, named or not."""
         row = self.row(who)
-        person = self.vault.open_person(row)
-        batch = [checked(Enrolment(None, samples, person.consent), consent_needed=False)]
+        batch = [checked(Enrolment(None, samples), consent_needed=False)]
         self._enrol_group(batch, known={None: row})
         return self.find(row.id)
 
@@ -185,7 +185,7 @@ class People:
         """Write down who was seen."""
         if not self._touched:
             return
-        with self.records.writing():
+        with self.writing():
             rows = self.records.people(list(self._touched))
             # The template did not change, so neither does the revision.
             self.records.put_people([row._replace(seen=max(row.seen, self._touched[row.id])) for row in rows])
@@ -230,23 +230,22 @@ class People:
 
     def policy(self) -> Mapping[str, Any]:
         """What `set_policy` stored, or nothing."""
-        sealed = self.records.get_meta("policy")
-        return {} if sealed is None else self.vault.open_own(sealed, "policy")
+        return self._fact("policy", "policy") or {}
 
     def set_policy(self, policy: Mapping[str, Any]) -> None:
         """Store the rules of this gallery (`mien.privacy.retention.RetentionPolicy`)."""
-        with self.records.writing():
+        with self.writing():
             self.records.put_meta("policy", self.vault.seal_own(dict(policy), "policy"))
             self.log(self.clock(), [("policy", None, policy)])
 
     def calibration(self, model: str) -> str | None:
         """What `set_calibration` stored for this network."""
-        sealed = self.records.get_meta(f"calibration {model}")
-        return None if sealed is None else str(self.vault.open_own(sealed, "calibration"))
+        text = self._fact(f"calibration {model}", "calibration")
+        return None if text is None else str(text)
 
     def set_calibration(self, model: str, text: str) -> None:
         """Keep the calibration of this gallery's cameras and people with it."""
-        with self.records.writing():
+        with self.writing():
             self.records.put_meta(f"calibration {model}", self.vault.seal_own(text, "calibration"))
             self.log(self.clock(), [("calibration", None, {"model": model})])
 
@@ -269,6 +268,13 @@ class People:
         return {"people": people, "faces": faces, "audit_entries": entries}
 
     # --- for the rest of the room ------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction of the store, under the key that it has now.  raises: `WrongKey`."""
+        with self.records.writing():
+            require_key(self.records, self.vault)
+            yield
 
     def row(self, who: str | int) -> PersonRow:
         """The row of this person, through merges."""
@@ -303,6 +309,14 @@ class People:
     def recover(self, model: str, templates: Templates) -> NDArray[np.float32] | None:
         """The embeddings behind stored templates, or None where the protection does not give them back."""
         return self._protection.recover(model, templates)
+
+    def _fact(self, name: str, about: str) -> Any:
+        """What is sealed under this name, or None."""
+        sealed = self.records.get_meta(name)
+        if sealed is None:
+            return None
+        require_key(self.records, self.vault)
+        return self.vault.open_own(sealed, about)
 
     def log(self, at: float, entries: Iterable[tuple[str, int | None, Mapping[str, Any]]]) -> None:
         audit.append(self.records, self.vault.sealer, at, self.actor, entries)

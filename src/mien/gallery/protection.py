@@ -14,7 +14,7 @@ from mien.core.protocols import Protector
 from mien.gallery.index import Templates
 from mien.gallery.rows import Records
 from mien.gallery.templates import own_parts
-from mien.gallery.vault import Vault
+from mien.gallery.vault import Vault, require_key
 
 BITS = "biohash"
 LoadProtector = Callable[[str, bytes, int], Protector]
@@ -101,6 +101,7 @@ class Protection:
     def _told(self) -> tuple[str, bytes]:
         """Kind and secret, as the gallery keeps them."""
         if self._secret is None:
+            require_key(self._records, self._vault)
             sealed = self._records.get_meta("protection")
             if sealed is None:
                 raise StoreCorrupt("the gallery lost its record 'protection': restore it from a backup")

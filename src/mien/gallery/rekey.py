@@ -20,7 +20,7 @@ from mien.gallery.index import Templates
 from mien.gallery.protection import LoadProtector
 from mien.gallery.rows import EditRow, FaceRow, PersonRow, Records
 from mien.gallery.search import INDEX_KEY, new_index_key, stack
-from mien.gallery.vault import OpenFace, Vault, edit_name
+from mien.gallery.vault import KEY_CHECK, OpenFace, Vault, edit_name
 
 PAGE = 500
 
@@ -72,9 +72,9 @@ def rekey(
 
 def opens(records: Records, sealer: Sealer) -> bool:
     """Whether this is the key of the gallery in the store."""
-    check = records.get_meta("key_check")
+    check = records.get_meta(KEY_CHECK)
     try:
-        Vault(sealer, gallery_id(records)).open_own(check or b"", "key_check")
+        Vault(sealer, gallery_id(records)).open_own(check or b"", KEY_CHECK)
     except StoreCorrupt:
         return False
     return True
@@ -111,7 +111,7 @@ class _Templates:
 
 def _facts(records: Records, was: Vault, vault: Vault) -> None:
     """The gallery's own facts and its corrections."""
-    records.put_meta("key_check", vault.seal_own("mien", "key_check"))
+    records.put_meta(KEY_CHECK, vault.seal_own("mien", KEY_CHECK))
     records.put_meta(INDEX_KEY, new_index_key(vault))
     for name in records.metas():
         about = "policy" if name == "policy" else "calibration" if name.startswith("calibration ") else ""

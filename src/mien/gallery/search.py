@@ -20,7 +20,7 @@ from mien.gallery.index import Ids, Index, Templates
 from mien.gallery.protection import Protection
 from mien.gallery.rows import FaceRow, PersonRow, Records
 from mien.gallery.templates import bits_clarity, comparable, pool, pool_bits, similarities
-from mien.gallery.vault import OpenFace, Vault
+from mien.gallery.vault import OpenFace, Vault, require_key
 
 FLAT_LIMIT = 20_000
 SNAPSHOT_FROM = 5_000
@@ -76,6 +76,7 @@ class Search:
                 self._records.put_meta(SERVED, now.to_bytes(8, "little"))
 
     def _catch_up(self, now: int) -> None:
+        require_key(self._records, self._vault)
         gone = np.array(self._records.gone_since(self._revision), dtype=np.int64)
         for rows in _pages(self._records.people_changed(self._revision), _PAGE):
             self._learn(rows)

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.errors import WrongKey
 from mien.core.people import Consent, Person, Sample, StoredFace
 from mien.core.protocols import Sealer
 from mien.core.types import Embedding
-from mien.gallery.rows import FaceRow, PersonRow
+from mien.gallery.rows import FaceRow, PersonRow, Records
 
 _HEADER = struct.Struct("<BfI")  # layout version, quality, length of the JSON that follows
 _BITS, _FLOATS = 1, 2
+KEY_CHECK = "key_check"
 _NOTHING = np.zeros(1, dtype=np.float32)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -37,12 +39,16 @@ class Vault:
     gallery: 16 bytes, part of what every record is bound to, so no record can move between galleries.
     photo_keys: of the keys that the gallery had before, oldest first. Pictures are not stored, so a new key
         takes fingerprints of their old fingerprints.
+    check: the store's `KEY_CHECK` as it was when this was opened; every change of keys writes another.
     """
 
-    def __init__(self, sealer: Sealer, gallery: bytes, photo_keys: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, sealer: Sealer, gallery: bytes, photo_keys: tuple[bytes, ...] = (), check: bytes = b""
+    ) -> None:
         self.sealer = sealer
         self.gallery = gallery
         self.photo_keys = photo_keys
+        self.check = check
         self._prefix = b"mien/1" + gallery
 
     def name_tag(self, name: str) -> bytes:
@@ -120,6 +126,15 @@ class Vault:
 
     def _about(self, what: bytes, *place: int) -> bytes:
         return self._prefix + what + struct.pack(f"<{len(place)}q", *place)
+
+
+def require_key(records: Records, vault: Vault) -> None:
+    """Raise `WrongKey` where the gallery got another key since ``vault`` was opened.
+
+    What the old key sealed now, nobody could open; whoever writes asks inside the transaction.
+    """
+    if records.get_meta(KEY_CHECK) != vault.check:
+        raise WrongKey("the gallery got another key while it was open here: open it again")
 
 
 def edit_name(id: int, kind: str) -> str:
