@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.gallery.conftest import MODEL, face, near, open_people, someone, tables, unit
+from tests.gallery.conftest import DIMENSION, MODEL, face, near, open_people, someone, tables, unit
 
 from mien.core.errors import InputError, StoreCorrupt, StoreError, UnknownPerson
 from mien.core.people import Consent, Enrolment
@@ -149,8 +149,8 @@ def test_an_export_can_be_taken_in_by_another_gallery(people: People, tmp_path: 
     people.enrol("Ada", [face(unit(1), b"1", 0.5), face(near(unit(1), 0.9), b"2")])
     data = json.loads(json.dumps(export(people, "Ada")))
     with open_people(tmp_path / "other", master=bytes(32)) as other:
-        take_in(other, data)
-        take_in(other, data)
+        take_in(other, [data])
+        take_in(other, [data, data])
         assert len(other.faces("Ada")) == 2
         assert other.identify(Embedding(unit(1), MODEL))[0].similarity > 0.95
 
@@ -167,7 +167,36 @@ def test_an_export_can_be_taken_in_by_another_gallery(people: People, tmp_path: 
 def test_what_is_no_export_is_refused(people: People, change: dict[str, object]) -> None:
     people.enrol("Ada", [someone(1)])
     with pytest.raises(InputError, match="people export"):
-        take_in(people, {**export(people, "Ada"), **change})
+        take_in(people, [{**export(people, "Ada"), **change}])
+
+
+@pytest.mark.parametrize(
+    ("where", "change"),
+    [
+        ("faces", {"embedding": [0.0] * DIMENSION}),
+        ("faces", {"embedding": [1.0, 0.0, 0.0]}),
+        ("faces", {"embedding": [float("nan")] * DIMENSION}),
+        ("faces", {"quality": float("nan")}),
+        ("faces", {"quality": 1e30}),
+        ("person", {"consent": {"given_by": "A", "purpose": "", "text": "", "at": 1, "expires": "soon"}}),
+        ("person", {"consent": {"given_by": "A", "purpose": "", "text": "", "at": float("inf")}}),
+        ("person", {"consent": {"given_by": 1, "purpose": "", "text": "", "at": 1.0}}),
+    ],
+)
+def test_an_export_that_lies_enrols_nobody_and_harms_nothing(
+    folder: Path, where: str, change: dict[str, object]
+) -> None:
+    with open_people(folder) as people:
+        people.enrol("Ada", [someone(1)])
+    with open_people(folder) as people:
+        good = json.loads(json.dumps(export(people, "Ada")))
+        bad = json.loads(json.dumps({**good, "person": {**good["person"], "name": "Eve"}}))
+        (bad["faces"][0] if where == "faces" else bad["person"]).update(change)
+        other = {**good, "person": {**good["person"], "name": "Ben"}}
+        with pytest.raises(InputError):
+            take_in(people, [other, bad])
+        assert [match.name for match in people.identify(Embedding(unit(1), MODEL))] == ["Ada"]
+        assert people.verify()["people"] == 1
 
 
 def test_any_changed_log_entry_is_found(people: People) -> None:

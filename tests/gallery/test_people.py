@@ -114,6 +114,14 @@ def test_refuses_what_is_not_a_direction(people: People, vector: np.ndarray) -> 
         people.enrol("Ada", [face(vector)])
 
 
+def test_refuses_embeddings_of_another_length_than_are_here(people: People) -> None:
+    people.enrol("Ada", [someone(1)])
+    people.identify(Embedding(unit(1), MODEL))
+    for samples in ([face(unit(2, 8))], [someone(3), face(unit(3, 8))]):
+        with pytest.raises(InputError, match="have 32 numbers here, not 8"):
+            people.enrol("Ben", samples)
+
+
 def test_says_who_is_unknown(people: People) -> None:
     with pytest.raises(UnknownPerson, match="people list"):
         people.find("Nobody")

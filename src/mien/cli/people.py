@@ -220,13 +220,13 @@ def import_person(
     for file in files:  # all are read before anybody is enrolled
         try:
             exports.append(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no JSON"
             raise InputError(
                 f"{file} cannot be read ({why}): give a file that `mien people export` wrote"
             ) from error
     with open_people(gallery_uri(where)) as opened:
-        taken = [take_in(opened, data) for data in exports]
+        taken = take_in(opened, exports)
     names = ", ".join(person.name or person_code(person.id) for person in taken)
     _tell({"people": [person.to_dict() for person in taken]}, f"enrolled: {names}", as_json)
 

@@ -117,6 +117,10 @@ def checked(enrolment: Enrolment, consent_needed: bool) -> Enrolment:
             raise ShapeError("vector", "(D,)", vector.shape)
         if not abs(float(vector @ vector) - 1) < 1e-3:
             raise InputError("an embedding must be finite and of unit length: normalise it first")
+        if not 0 <= sample.quality <= 1:
+            raise InputError(
+                f"a quality lies between 0 and 1, not {sample.quality}: give 1 where none is known"
+            )
     return enrolment
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mien.core.errors import InputError, StoreError
-from mien.core.people import Consent, Person, Sample, person_code
+from mien.core.people import Consent, Enrolment, Person, Sample, person_code
 from mien.core.types import Embedding
 from mien.gallery.people import People
 from mien.gallery.rows import PersonRow
@@ -95,30 +96,46 @@ def export(people: People, who: str | int) -> dict[str, Any]:
     return {"format": EXPORT, "person": person.to_dict(), "faces": faces, "log": log}
 
 
-def take_in(people: People, data: Mapping[str, Any]) -> Person:
-    """Enrol somebody from an `export`, of this gallery or another.
+def take_in(people: People, exports: Iterable[Mapping[str, Any]]) -> list[Person]:
+    """Enrol people from `export`s, of this gallery or another: all of them, or nobody where one is none.
 
     raises: InputError for anything that is not an export with embeddings.
     """
+    told = [_enrolment(data) for data in exports]
+    people.search.refresh()  # so that embeddings of another length are noticed
+    return [*people.enrol_many(told, group=max(len(told), 1))]
+
+
+def _enrolment(data: Mapping[str, Any]) -> Enrolment:
     try:
         if data["format"] != EXPORT:
             raise ValueError(f"its format is {data['format']!r}")
         samples = [_sample(face) for face in data["faces"]]
         consent = data["person"]["consent"]
-        record = None if consent is None else Consent(**consent)
+        record = None if consent is None else _consent(consent)
         name = data["person"]["name"]
         if not (name is None or isinstance(name, str)):
             raise ValueError("the name is no text")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"this is no export ({error}): make one with `mien people export`") from error
-    return people.enrol(name, samples, record)
+    return Enrolment(name, samples, record)
+
+
+def _consent(told: Mapping[str, Any]) -> Consent:
+    if not all(isinstance(told[name], str) for name in ("given_by", "purpose", "text")):
+        raise ValueError("a consent whose words are no text")
+    times = (told["at"], told["at"] if told["expires"] is None else told["expires"])
+    if not all(isinstance(time, int | float) and math.isfinite(time) for time in times):
+        raise ValueError("a consent whose times are no seconds")
+    return Consent(**told)
 
 
 def _sample(face: Mapping[str, Any]) -> Sample:
     vector = np.array(face["embedding"], dtype=np.float32)
-    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+    length = float(np.linalg.norm(vector))
+    if vector.ndim != 1 or not 0 < length < math.inf:
         raise ValueError("a face without its embedding")
-    vector /= np.linalg.norm(vector)
+    vector /= length
     box = None if face["box"] is None else (*map(float, face["box"]),)
     if box is not None and len(box) != 4:
         raise ValueError("a box without four numbers")

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import StoreCorrupt, UnknownPerson
+from mien.core.errors import InputError, StoreCorrupt, UnknownPerson
 from mien.core.people import (
     AuditEntry,
     Consent,
@@ -105,6 +105,7 @@ class People:
     def _enrol_group(
         self, batch: Sequence[Enrolment], known: Mapping[bytes | None, PersonRow] | None = None
     ) -> list[Person]:
+        self._check_lengths(batch)
         templates = self._protection.protect_samples([e.samples for e in batch])
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
         now = self.clock()
@@ -124,6 +125,17 @@ class People:
         if not known and group.single:
             self.search.absorb(before, after, group.fresh())
         return group.people
+
+    def _check_lengths(self, batch: Sequence[Enrolment]) -> None:
+        """Refuse embeddings that could not be compared with those that are here: nobody would be found."""
+        lengths: dict[str, int] = {}
+        for embedding in (sample.embedding for enrolment in batch for sample in enrolment.samples):
+            length = len(embedding.vector)
+            wanted = lengths.setdefault(embedding.model, self.search.length(embedding.model) or length)
+            if length != wanted:
+                raise InputError(
+                    f"embeddings of {embedding.model} have {wanted} numbers here, not {length}: make new ones"
+                )
 
     def add_faces(self, who: str | int, samples: Sequence[Sample]) -> Person:
         """Add photos to somebody who is here already, named or not."""

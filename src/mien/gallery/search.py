@@ -17,7 +17,7 @@ from mien.gallery import snapshot
 from mien.gallery.ann import ScanIndex, scan_works
 from mien.gallery.flat import FlatIndex
 from mien.gallery.index import Ids, Index, Templates
-from mien.gallery.protection import Protection
+from mien.gallery.protection import BITS, Protection
 from mien.gallery.rows import FaceRow, PersonRow, Records
 from mien.gallery.templates import bits_clarity, comparable, pool, pool_bits, similarities
 from mien.gallery.vault import OpenFace, Vault, require_key
@@ -149,6 +149,10 @@ class Search:
     def size(self, model: str) -> int:
         """How many people have a template of this network."""
         return len(self._indexes[model]) if model in self._indexes else 0
+
+    def length(self, model: str) -> int | None:
+        """How many numbers embeddings of this network have, as far as is known; bits do not tell."""
+        return self._indexes[model].dimension if self.size(model) and self._protection.kind != BITS else None
 
     def _load(self) -> None:
         sealed = self._records.get_meta(INDEX_KEY)
