@@ -176,6 +176,24 @@ def test_a_wrong_call_is_one_error_document_and_no_traceback(words: Sequence[str
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names that are text")
+def test_names_that_are_no_text_and_links_in_circles_are_rows(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no picture")
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    for out in ([], ["--out", str(tmp_path / "out")]):
+        answer = mien("analyze", str(tmp_path), "--only", "box", "--json", *out, LC_ALL="C.UTF-8")
+        assert answer.code == 2
+        sources = [Path(row["source"]).name for row in answer.json["results"]]
+        assert sources == [os.fsdecode(b"caf\xe9.jpg"), "circle.jpg"]
+
+
+def test_a_folder_without_pictures_is_said_so_with_json_and_without(tmp_path: Path) -> None:
+    assert mien("analyze", str(tmp_path)).code == 2
+    answer = mien("analyze", str(tmp_path), "--json")
+    assert answer.code == 2
+    assert answer.json["error"]["code"] == "bad_input"
+
+
 def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in mien("analyze", "x.jpg", "--only", "iq", "--debug").err
 

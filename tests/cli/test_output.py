@@ -7,6 +7,7 @@ import json
 import pytest
 import typer
 
+from mien.cli import main
 from mien.cli.output import JsonRows
 from mien.core.errors import ModelMissing
 
@@ -50,3 +51,47 @@ def test_an_error_before_the_first_row_prints_nothing_yet(capsys: pytest.Capture
     with pytest.raises(ModelMissing), JsonRows("results", {}):
         raise ModelMissing("gone: pull it")
     assert capsys.readouterr().out == ""
+
+
+def test_a_reader_who_left_is_written_nothing_more(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BrokenPipeError):
+        print_rows(BrokenPipeError())
+    assert capsys.readouterr().out.endswith("1")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "exit_code"),
+    [
+        (ZeroDivisionError("by zero"), "unforeseen", 70),
+        (MemoryError(), "unforeseen", 70),
+        (OSError(28, "No space left on device", "faces.jsonl"), "store_error", 4),
+    ],
+)
+@pytest.mark.parametrize("rows", [False, True])
+def test_what_nobody_foresaw_is_one_document_and_never_an_answer(
+    error: Exception,
+    code: str,
+    exit_code: int,
+    rows: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def command(*_: object, **__: object) -> int:
+        if not rows:
+            raise error
+        try:
+            print_rows(error)
+        except typer.Exit as left:
+            return left.exit_code
+        return 0
+
+    monkeypatch.setattr(main, "app", command)
+    with pytest.raises(SystemExit) as stopped:
+        main.run(["analyze", "--json"])
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert stopped.value.code == exit_code
+    assert said["error"]["code"] == code
+    assert said.get("results") == ([1] if rows else None)
+    assert "Traceback" not in captured.err
+    assert "report it" in captured.err or "No space left on device: faces.jsonl" in captured.err

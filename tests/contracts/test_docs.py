@@ -40,7 +40,7 @@ def test_every_reason_of_a_refused_picture_is_documented() -> None:
 def test_no_other_code_is_documented() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", text("errors.md"), re.MULTILINE))
     known = {kind.code for kind in classes()} | {f"image_{reason}" for reason in IMAGE_REASONS}
-    assert listed == known | {"usage"}
+    assert listed == known | {"usage", "unforeseen"}
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

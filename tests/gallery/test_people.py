@@ -122,6 +122,11 @@ def test_refuses_embeddings_of_another_length_than_are_here(people: People) -> N
             people.enrol("Ben", samples)
 
 
+def test_a_photo_whose_name_is_no_text_is_kept(people: People) -> None:
+    people.enrol("Ada", [replace(someone(1), source="caf\udce9.jpg")])
+    assert [face.source for face in people.faces("Ada")] == ["caf\udce9.jpg"]
+
+
 def test_says_who_is_unknown(people: People) -> None:
     with pytest.raises(UnknownPerson, match="people list"):
         people.find("Nobody")

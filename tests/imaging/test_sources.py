@@ -185,6 +185,24 @@ def test_links_to_folders_are_not_followed(tree: Path) -> None:
     assert names(tree, "a") == ["a/link.jpg", "a/y.webp", "a/z.PNG"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are others there")
+def test_links_in_circles_are_given_and_pipes_are_not(tree: Path) -> None:
+    (tree / "circle.jpg").symlink_to("circle.jpg")
+    (tree / "nowhere.jpg").symlink_to("gone.jpg")
+    os.mkfifo(tree / "pipe.jpg")
+    for source in (str(tree), f"{tree}/*.jpg"):
+        names = {Path(name).name for name in iter_pictures(source)}
+        assert {"circle.jpg", "nowhere.jpg"} <= names
+    assert "pipe.jpg" not in {Path(name).name for name in iter_pictures(str(tree))}
+    assert list(iter_pictures(f"{tree}/circle*/*.jpg")) == []
+
+
+def test_no_standard_input_is_said_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ImageError, match="no standard input"):
+        open_picture("-")
+
+
 def test_names_come_one_folder_at_a_time(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     scan = os.scandir

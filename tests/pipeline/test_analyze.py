@@ -293,6 +293,9 @@ def test_a_stopped_run_goes_on_where_it_was_left(
     lines = [json.loads(line) for line in (out / "faces.jsonl").read_text().splitlines()]
     assert [Path(line["source"]).name for line in lines] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
     assert len(list(out.glob("*.jpg"))) == 4
+    with PhotoFolder(out, resume=True) as folder:
+        assert list(folder.fill(analyzer, [str(photos)], asked)) == []
+        assert folder.skipped == 4
 
 
 def test_a_quarter_turn_is_its_own_way_back() -> None:

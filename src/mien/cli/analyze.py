@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import JsonRows, degrees, percent, progress, table
+from mien.cli.output import NO_PICTURES, JsonRows, degrees, percent, progress, short, table
 from mien.core.errors import InputError
 from mien.core.report import FaceReport, PhotoReport
 
@@ -70,8 +70,10 @@ def analyze(
                 rows.row(report.to_dict())
             else:
                 shown.append(report)
+        if not seen and not (folder and folder.skipped):
+            raise InputError(NO_PICTURES)
     if not as_json:
-        _print(shown, seen, out)
+        _print(shown, seen, out, folder.skipped if folder else 0)
     return 0 if readable or not seen else 2
 
 
@@ -85,15 +87,11 @@ def _reports(
         yield from folder.fill(analyzer, list(paths), asked)
 
 
-def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
-    if not seen:
-        raise InputError(
-            "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
-        )
+def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None, skipped: int) -> None:
     rows: list[tuple[object, ...]] = []
     for report in reports:
         if report.error is not None or not report.faces:
-            rows.append((_short(report.source), "", "", "", "", report.error or "no face found"))
+            rows.append((short(report.source), "", "", "", "", report.error or "no face found"))
         for number, face in enumerate(report.faces, 1):
             box = face.detection.box
             pose = face.pose
@@ -101,12 +99,13 @@ def _print(reports: Iterable[PhotoReport], seen: int, out: Path | None) -> None:
             place = f"{box.x1:.0f},{box.y1:.0f} – {box.x2:.0f},{box.y2:.0f}"
             said = "; ".join([*_says(face), *(f"{name}: {why}" for name, why in face.notes.items())])
             score = f"{face.detection.score:.2f}"
-            rows.append((_short(report.source), number, place, score, turned, said))
+            rows.append((short(report.source), number, place, score, turned, said))
     table("", ("picture", ">face", "box", ">score", ">yaw pitch roll", "says, notes"), rows)
     if seen > ROWS_SHOWN:
         typer.echo(f"the last {ROWS_SHOWN:,} of {seen:,} pictures; --json or --out DIR gives all")
     if out is not None:
-        typer.echo(f"annotated pictures and faces.jsonl are in {out}")
+        before = f"; {skipped:,} were there before" if skipped else ""
+        typer.echo(f"annotated pictures and faces.jsonl are in {out}{before}")
 
 
 def _says(face: FaceReport) -> Iterator[str]:
@@ -122,12 +121,3 @@ def _says(face: FaceReport) -> Iterator[str]:
     if face.liveness is not None:
         words = {True: "a living face", False: "not a living face", None: "living or not: unknown"}
         yield f"{words[face.liveness.live]} ({face.liveness.score:.2f})"
-
-
-def _short(source: str) -> str:
-    """The end of a path, enough to know the picture by.
-
-    >>> _short("/home/ada/photos/2024/beach.jpg")
-    '2024/beach.jpg'
-    """
-    return "/".join(Path(source).parts[-2:])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import NO_PICTURES, JsonRows, percent, progress, rate, say, table
+from mien.cli.output import NO_PICTURES, JsonRows, percent, progress, rate, say, short, table
 from mien.core.answers import Candidate, PhotoIdentification
 from mien.core.errors import InputError
 
@@ -62,10 +61,6 @@ def identify(
     return 1 if one and known < seen else 0
 
 
-def _short(source: str) -> str:
-    return "/".join(Path(source).parts[-2:])
-
-
 def _strangers(candidate: Candidate, least: float) -> str:
     """How many strangers are this much alike, as far as the calibration knows."""
     return rate(candidate.fmr) if candidate.fmr_supported else f"under {rate(least)}"
@@ -73,12 +68,12 @@ def _strangers(candidate: Candidate, least: float) -> str:
 
 def _rows(answer: PhotoIdentification, least: float) -> list[tuple[object, ...]]:
     if answer.error is not None or not answer.faces:
-        return [(_short(answer.source), "", answer.error or "no face found", "", "", "")]
+        return [(short(answer.source), "", answer.error or "no face found", "", "", "")]
     rows: list[tuple[object, ...]] = []
     for number, face in enumerate(answer.faces, 1):
         best = face.candidates[0] if face.candidates else None
         others = ", ".join(f"{c.name or '?'} {c.similarity:.2f}" for c in face.candidates[1:3])
         alike = f"{best.similarity:.3f}" if best else ""
         strangers = _strangers(best, least) if best else ""
-        rows.append((_short(answer.source), number, face.decision or "unknown", alike, strangers, others))
+        rows.append((short(answer.source), number, face.decision or "unknown", alike, strangers, others))
     return rows

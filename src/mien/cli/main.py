@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,8 +30,7 @@ from mien.cli import (
     train,
     verify,
 )
-from mien.cli.output import emit, fail, say, warn
-from mien.core.errors import MienError
+from mien.cli.output import debugging, emit, fail, named, say, warn
 
 app = typer.Typer(
     name="mien",
@@ -83,8 +83,11 @@ def main(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with the code that docs/errors.md lists, and shows no traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given or bool(os.environ.get("MIEN_DEBUG"))
-    as_json = "--json" in given
+    debug, as_json = debugging(given), "--json" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names are not always text, and what a terminal cannot show must not end a run. In JSON these
+        # escapes are those of JSON.
+        sys.stdout.reconfigure(errors="backslashreplace", encoding="utf-8" if as_json else None)
     sys.exit(_guarded(lambda: _invoke([word for word in given if word != "--debug"]), as_json, debug))
 
 
@@ -96,10 +99,6 @@ def _invoke(arguments: list[str]) -> int:
 def _guarded(work: Callable[[], int], as_json: bool, debug: bool) -> int:
     try:
         return work()
-    except MienError as error:
-        if debug:
-            raise
-        return fail(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
         warn("mien: stopped; what was finished is kept")
         return 130
@@ -108,9 +107,11 @@ def _guarded(work: Callable[[], int], as_json: bool, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        usage = getattr(error, "format_message", None)  # the option parser's errors know their sentence
-        if usage is None or debug:
+        if debug:
             raise
+        usage = getattr(error, "format_message", None)  # the option parser's errors know their sentence
+        if usage is None:
+            return fail(named(error), as_json)
         if as_json:
             emit({"error": {"code": "usage", "message": usage()}})
         error.show()  # type: ignore[attr-defined]  # click's ClickException, which typer may vendor

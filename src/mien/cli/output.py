@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from mien.core.errors import InputError, MienError
+from mien.core.errors import InputError, MienError, StoreError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 
 
 NO_PICTURES = "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
+
+
+class Unforeseen(MienError):
+    """Something failed that no room names: a bug of mien, or of what it stands on."""
+
+    code: ClassVar[str] = "unforeseen"
+    exit_code: ClassVar[int] = 70  # EX_SOFTWARE of sysexits.h; 1 would be an answer
+
+
+def named(error: Exception) -> MienError:
+    """The error as people are told it: one sentence with a cure, whatever it was."""
+    if isinstance(error, MienError):
+        return error
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return StoreError(f"the system refused ({error.strerror or error}{where}): make room, or allow it")
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Unforeseen(f"mien did not foresee this ({said}): report it with what --debug shows")
+
+
+def debugging(words: Sequence[str]) -> bool:
+    """Whether the user wants to see tracebacks."""
+    return "--debug" in words or bool(os.environ.get("MIEN_DEBUG"))
 
 
 def emit(document: object) -> None:
@@ -57,24 +80,36 @@ class JsonRows:
         self._open = True
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, MienError):
-            if not self._open:
-                return
-            self._tail = {**self._tail, "error": error.to_dict()}
+        import typer
+
+        # How a command leaves, and a reader who left, are no errors of ours.
+        failed = isinstance(error, Exception) and not isinstance(error, typer.Exit | BrokenPipeError)
+        told = named(error) if failed and isinstance(error, Exception) else None
+        if isinstance(error, BrokenPipeError) or (told and not self._open):
+            return
+        if told is not None:
+            self._tail = {**self._tail, "error": told.to_dict()}
         tail = json.dumps(self._tail, ensure_ascii=False, allow_nan=False)
         sys.stdout.write(("\n" if self._open else f'{{"{self._key}": [') + f"], {tail[1:]}\n")
         sys.stdout.flush()
-        if isinstance(error, MienError):
-            import typer
-
-            warn(f"mien: {error}")
-            raise typer.Exit(error.exit_code) from error
+        if told is not None and not debugging(sys.argv):
+            warn(f"mien: {told}")
+            raise typer.Exit(told.exit_code) from error
 
 
 def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=stderr)
+
+
+def short(source: str) -> str:
+    """The end of a path, enough to know the picture by.
+
+    >>> short("/home/ada/photos/2024/beach.jpg")
+    '2024/beach.jpg'
+    """
+    return "/".join(Path(source).parts[-2:])
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -152,4 +152,5 @@ def normal_name(name: str) -> str:
 
 
 def _dump(facts: Any) -> bytes:
-    return _ENCODER.encode(facts).encode()
+    # `json.loads` takes bytes that are no text back the same way: file names are not always text.
+    return _ENCODER.encode(facts).encode("utf-8", "surrogatepass")

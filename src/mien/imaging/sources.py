@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -87,6 +88,8 @@ def read_path(path: str | bytes, limits: Limits = Limits()) -> bytes:
     """Read a picture's file, at most ``limits.max_bytes`` of it; raises `ImageError`."""
     name = os.fsdecode(path)
     if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ImageError("unreadable", "there is no standard input: pipe a picture in, or name a file")
         return _read_stream(sys.stdin.buffer, limits, "standard input")
     if name.startswith(("http://", "https://", "data:")):
         raise ImageError("unreadable", "addresses are not fetched: download the picture and pass its path")
@@ -201,8 +204,17 @@ def _walk(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, suffixes)
-        elif entry.name.lower().endswith(suffixes) and not entry.is_dir():
+        elif entry.name.lower().endswith(suffixes) and _may_be_file(entry):
             yield entry.path
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Whether opening it gives bytes, or an error that says why not; a pipe would wait for ever."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError:  # a link that leads nowhere, or in circles
+        return True
+    return stat.S_ISREG(mode)
 
 
 def _list(folder: str) -> list[os.DirEntry[str]]:
@@ -241,5 +253,5 @@ def _match(base: str, parts: tuple[str, ...]) -> Iterator[str]:
                 yield from _match(path, parts)
             elif not rest:
                 yield path
-        elif fnmatch.fnmatch(entry.name, part) and (not rest or entry.is_dir()):
+        elif fnmatch.fnmatch(entry.name, part) and (not rest or os.path.isdir(path)):
             yield from _match(path, rest)

@@ -208,7 +208,7 @@ def write_groups(folder: Path, groups: Sequence[Grouped]) -> Iterator[Path]:
     import shutil
 
     make_out(folder)
-    with (folder / "groups.jsonl").open("w", encoding="utf-8") as lines:
+    with (folder / "groups.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as lines:
         for face in groups:
             lines.write(json.dumps(face.to_dict(), ensure_ascii=False) + "\n")
     for number, face in enumerate(groups):

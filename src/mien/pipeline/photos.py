@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +20,10 @@ LINES = "faces.jsonl"
 
 
 class PhotoFolder:
-    """Collects reports under ``folder``; with ``resume`` pictures that are there already are skipped."""
+    """Collects reports under ``folder``; with ``resume`` pictures that are there already are skipped.
+
+    skipped: how many were, so far.
+    """
 
     def __init__(self, folder: Path, *, resume: bool = False) -> None:
         self.folder = folder
@@ -35,9 +38,11 @@ class PhotoFolder:
             raise InputError(f"{folder} cannot be made ({error.strerror}): choose another --out") from error
         self._done = self._finished() if resume else set()
         self._file: IO[str] | None = None
+        self.skipped = 0
 
     def __enter__(self) -> PhotoFolder:
-        self._file = self._lines.open("a", encoding="utf-8")
+        # Names that are no text are written as JSON escapes them.
+        self._file = self._lines.open("a", encoding="utf-8", errors="backslashreplace")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,11 +61,17 @@ class PhotoFolder:
             picture = open_picture(source, formats=formats)
             save_annotated(self.folder / picture_name(report.source), picture.image, report)
 
-        left = (source for name, source in named_sources(paths, formats) if name not in self._done)
-        for report in analyzer.analyze_many(left, asked, finish=draw):
+        for report in analyzer.analyze_many(self._left(paths, formats), asked, finish=draw):
             self._file.write(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
             yield report
+
+    def _left(self, paths: list[str], formats: frozenset[str]) -> Iterator[object]:
+        for name, source in named_sources(paths, formats):
+            if name in self._done:
+                self.skipped += 1
+            else:
+                yield source
 
     def _finished(self) -> set[str]:
         """Names of the pictures in the file; a line cut short by a crash is removed, not trusted."""
@@ -68,12 +79,13 @@ class PhotoFolder:
             return set()
         whole: list[str] = []
         names: set[str] = set()
-        for line in self._lines.read_text(encoding="utf-8").splitlines(keepends=True):
-            try:
-                names.add(str(json.loads(line)["source"]))
-            except (ValueError, KeyError, TypeError):
-                continue
-            whole.append(line if line.endswith("\n") else line + "\n")
+        with self._lines.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            for line in lines:
+                try:
+                    names.add(str(json.loads(line)["source"]))
+                except (ValueError, KeyError, TypeError):
+                    continue
+                whole.append(line if line.endswith("\n") else line + "\n")
         fresh = self._lines.with_suffix(".tmp")
         fresh.write_text("".join(whole), encoding="utf-8")
         os.replace(fresh, self._lines)
