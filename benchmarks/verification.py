@@ -1,6 +1,6 @@
 """How well each profile tells people apart on wild40: every pair, through `mien evaluate verification`.
 
-    python -m benchmarks.verification [--json benchmarks/results/verification.json] [--profiles fast,balanced]
+python -m benchmarks.verification [--profiles fast,balanced] [--json OUT]
 
 Reads $MIEN_SHARED/data/wild40 (40 people × 12 uncropped photos; research only): 2,640 pairs of one person,
 112,320 of two. Nothing in mien is fitted to these people; alignment and thresholds of the detector's looks
@@ -9,13 +9,14 @@ were chosen on them, so figures on people never seen may be lower. Folds are spl
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import sys
 import tempfile
 from itertools import combinations
 from pathlib import Path
 
+from benchmarks.measuring import ROOT, Json, arguments, report
 from mien.evaluation.acquire import embed_pictures
 from mien.evaluation.protocols import read_pairs
 from mien.evaluation.verification import cosine_scores, evaluate_verification
@@ -33,24 +34,21 @@ def write_pairs(images: Path, file: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Verification on wild40, by profile.")
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/results/verification.json"))
-    parser.add_argument("--profiles", default=",".join(PROFILES))
-    options = parser.parse_args()
-    images = Path(os.environ.get("MIEN_SHARED", "../shared")) / "data" / "wild40"
-    found = {}
+    parser = arguments("verification", __doc__)
+    parser.add_argument("--profiles", default=",".join(PROFILES), help="separated by commas")
+    given = parser.parse_args()
+    images = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared")) / "data" / "wild40"
+    found: Json = {}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "pairs.csv")
         write_pairs(images, file)
         pairs = read_pairs(file, images)
-        for name in options.profiles.split(","):
+        for name in given.profiles.split(","):
             with Analyzer(configure(name)) as analyzer:
-                report = evaluate_verification(pairs, embed_pictures(analyzer, "center"), cosine_scores)
-            found[name] = {key: report.to_dict()[key] for key in KEPT}
-            print(name, json.dumps(found[name]))
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    document = {"command": "python -m benchmarks.verification", "data": "wild40", "profiles": found}
-    options.json.write_text(json.dumps(document, indent=1) + "\n")
+                told = evaluate_verification(pairs, embed_pictures(analyzer, "center"), cosine_scores)
+            found[name] = {key: told.to_dict()[key] for key in KEPT}
+            print(name, json.dumps(found[name]), file=sys.stderr)
+    report("verification", {"data": "wild40", "profiles": found}, given.json)
 
 
 if __name__ == "__main__":
