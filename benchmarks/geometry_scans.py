@@ -147,8 +147,8 @@ class Errors:
 
 
 def errors_of(model: HeadModel, vertices: Array, points: Array, marks: Array) -> Errors:
-    """Errors of a head on the model's mesh (V, 3)."""
-    triangles = model.skin_triangles()
+    """Errors of a head on the model's mesh (V, 3): all of it, as `mien evaluate geometry` has it."""
+    triangles = model.levels[0][0]
     return surface_errors(vertices, triangles, vertices[model.points68[list(LANDMARKS7)]], points, marks)
 
 

@@ -1,5 +1,7 @@
 """Geometry errors whose values are known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -71,8 +73,21 @@ def test_the_face_region_is_a_ball_around_the_nose() -> None:
     marks = np.array(
         [[-45, 0, 0], [-15, 0, 5], [15, 0, 5], [45, 0, 0], [0, -40, 30], [-20, -60, 15], [20, -60, 15]], float
     )
-    inside = face_region(np.array([[0.0, -40, 30], [0, -40, 200]]), marks)
-    assert inside.tolist() == [True, False]
+    # The nose: from (0, -40, 30) to (0, 0, 5), 47.17 mm; the ball: around (0, -28, 22.5), 96.02 mm.
+    centre, up = np.array([0.0, -28, 22.5]), np.array([0.0, 96.02, 0])
+    inside = face_region(np.stack([centre + 0.999 * up, centre - 0.999 * up, centre + 1.001 * up]), marks)
+    assert inside.tolist() == [True, True, False]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["lee", "sven", "fran"])
+def test_the_face_region_is_the_one_that_others_cut_scans_with(name: str, shared: Path) -> None:
+    truth = np.load(shared / "scans" / "gt" / f"gt_{name}.npz")
+    points, marks = truth["points"].astype(float), truth["lm7"].astype(float)
+    assert face_region(points, marks).mean() > 0.9995
+    centre = marks[4] + 0.3 * ((marks[1] + marks[2]) / 2 - marks[4])
+    grown = centre + 1.001 * (points - centre)
+    assert not face_region(grown, marks).all()
 
 
 def test_too_little_is_said() -> None:

@@ -1,11 +1,9 @@
 """Distance between a predicted head and a scan: the protocol of the NoW benchmark (Sanyal et al. 2019).
 
 The prediction is aligned on seven landmarks, then by iterated closest points, and the distance from every
-scan
-point inside the face region to the predicted surface is reported.  Rigid only ("rigid") says how good the
-millimetres are; with a scale ("rigid+scale") how good the shape is.  On other heads than NoW's own the
-numbers
-are not NoW numbers.
+scan point inside the face region to the predicted surface is reported.  Rigid only ("rigid") says how good
+the millimetres are; with a scale ("rigid+scale") how good the shape is.  On other heads than NoW's own the
+numbers are not NoW numbers.
 """
 
 from __future__ import annotations
@@ -72,14 +70,16 @@ def align(source: Floats, target: Floats, scale: bool) -> tuple[float, Array, Ar
 def face_region(points: Floats, landmarks: Floats) -> NDArray[np.bool_]:
     """Which scan points (N, 3) lie in the face region, from NoW's seven landmarks (7, 3).
 
-    NoW's rule: a sphere around the nose bottom of 0.7 times (outer eye distance + nose length).
+    NoW's rule (``compute_mask`` of its published evaluation): the nose goes from its bottom to the middle of
+    the inner eye corners; a ball around the point at 0.3 of it, of radius 0.7 times (distance of the outer
+    eye corners + length of the nose).
     """
     if landmarks.shape != (7, 3):
         raise ShapeError("landmarks", "(7, 3)", landmarks.shape)
-    eyes = np.linalg.norm(landmarks[3] - landmarks[0])
-    nose = np.linalg.norm(landmarks[:4].mean(axis=0) - landmarks[4])
-    inside = np.linalg.norm(points - landmarks[4], axis=1) <= 0.7 * (eyes + nose)
-    return np.asarray(inside)
+    nose = (landmarks[1] + landmarks[2]) / 2 - landmarks[4]
+    radius = 0.7 * (np.linalg.norm(landmarks[3] - landmarks[0]) + np.linalg.norm(nose))
+    distance = np.linalg.norm(points - (landmarks[4] + 0.3 * nose), axis=1)
+    return np.asarray(distance <= radius)
 
 
 def surface_error(
