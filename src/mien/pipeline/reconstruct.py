@@ -176,7 +176,9 @@ class Reconstruction:
         camera = Camera(3.5 * size, 3.5 * size, (size - 1) / 2, (size - 1) / 2)
         if self.texture is None:
             return Image(render_clay(mesh, placement, camera, size, size))
-        return Image(render_textured(mesh, self.texture, placement, camera, size, size, modelling=0.8))
+        return Image(
+            render_textured(mesh, self.texture, placement, camera, size, size, modelling=0.8, finer=2)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as docs describe it: pixels, radians, millimetres, seconds."""

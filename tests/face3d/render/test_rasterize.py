@@ -109,6 +109,23 @@ def test_a_texture_lands_where_its_coordinates_say() -> None:
     assert picture[33, 41, 0] < 10
 
 
+def test_a_finer_look_stays_in_place_and_softens_outlines_only() -> None:
+    placement = Placement(HEAD_TO_CAMERA, np.array([0.0, 0.0, 400.0]))
+    ball = sphere(50.0, 40)
+    uv = np.full((len(ball.vertices), 2), 0.5)
+    mesh = Mesh(ball.vertices, ball.triangles, uv, ball.triangles)
+    texture = TextureMap(np.full((4, 4, 3), 100, np.uint8), np.ones((4, 4), np.float32))
+    view = Camera(400.0, 400.0, 64.0, 64.0)
+    plain = render_textured(mesh, texture, placement, view, 129, 129).astype(float)
+    finer = render_textured(mesh, texture, placement, view, 129, 129, finer=2).astype(float)
+    assert set(np.unique(plain)) == {100.0, 255.0}
+    between = (finer[..., 0] > 100) & (finer[..., 0] < 255)
+    assert 50 < between.sum() < 500
+    np.testing.assert_array_equal(finer[~between], plain[~between])
+    rows, columns = np.nonzero(finer[..., 0] < 255)
+    np.testing.assert_allclose([rows.mean(), columns.mean()], 64, atol=0.1)
+
+
 def test_sampling_between_two_pixels_is_their_mean() -> None:
     pixels = np.array([[[0.0], [10.0]], [[20.0], [30.0]]], np.float32)
     np.testing.assert_allclose(sample(pixels, np.array([[0.5, 0.5], [-9.0, 9.0]]))[:, 0], [15, 20])

@@ -13,11 +13,18 @@ from mien.face3d.texture.atlas import SKIN, atlas_of, mirrored_tiles, region_mas
 from mien.face3d.texture.background import background_probability, grown
 from mien.face3d.texture.delight import light_gain
 from mien.face3d.texture.fill import blur, enlarged, push_pull, reduced
-from mien.face3d.texture.paint import EyeColours, eye_colours, eyeball, iris_colour
+from mien.face3d.texture.paint import (
+    EyeColours,
+    eye_colours,
+    eyeball,
+    iris_colour,
+    paint_insides,
+    tooth_colour,
+)
 from mien.face3d.texture.segment import colour_features, learn_colours, segment
 from mien.face3d.texture.skin import skin_texture
 from mien.face3d.texture.spread import spread_over_surface
-from mien.face3d.texture.unwrap import INNER_LIPS, LIDS, landmark_shift, openings_of, unwrap
+from mien.face3d.texture.unwrap import INNER_LIPS, LIDS, OUTER_LIPS, landmark_shift, openings_of, unwrap
 from mien.geometry.rotation import HEAD_TO_CAMERA, rotation_from_pose
 
 CAMERA = Camera(700.0, 700.0, 127.5, 127.5)
@@ -242,8 +249,9 @@ def test_only_what_lies_between_the_lids_is_eye() -> None:
         marks[list(ring)] = np.array(middle) + 12 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     mask = openings_of(marks, 120, 110)
     assert mask.shape == (110, 120)
-    assert mask[30, 30] == mask[30, 90] == mask[80, 60] == 255
-    assert mask[30, 60] == mask[60, 60] == 0
+    assert mask[30, 30] == mask[30, 90] == 255
+    assert mask[30, 60] == mask[60, 60] == mask[80, 60] == 0
+    assert openings_of(marks, 120, 110, (INNER_LIPS,))[80, 60] == 255
     pixels = np.full((110, 120, 3), (150, 110, 90), np.uint8)
     pixels[mask > 200] = (200, 190, 185)
     cross = np.array([[0.0, 0], [4, 0], [0, 4], [-4, 0], [0, -4]])
@@ -254,6 +262,44 @@ def test_only_what_lies_between_the_lids_is_eye() -> None:
     np.testing.assert_allclose(found.iris, (60, 90, 120))
     np.testing.assert_allclose(found.white, (205, 196, 191), atol=14)
     assert eye_colours(pixels, None, marks).white == EyeColours((0, 0, 0)).white
+
+
+def mouth(teeth: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of lips around an opening of one colour, and its landmarks."""
+    marks = np.zeros((468, 2))
+    for ring, radius in ((INNER_LIPS, 14), (OUTER_LIPS, 28)):
+        turn = np.linspace(0, 2 * np.pi, len(ring), endpoint=False)
+        marks[list(ring)] = np.array((50, 50)) + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    rows, columns = np.mgrid[:100, :100]
+    pixels = np.full((100, 100, 3), (190, 110, 105), np.uint8)
+    pixels[np.hypot(rows - 50, columns - 50) < 14] = teeth
+    return pixels, marks
+
+
+def test_teeth_have_the_colour_that_the_photo_shows_between_the_lips() -> None:
+    np.testing.assert_allclose(tooth_colour(*mouth((205, 195, 170))), (205, 195, 170), atol=3)
+
+
+def test_behind_closed_lips_and_in_a_dark_mouth_teeth_are_the_usual_ones_in_shade() -> None:
+    hidden = tooth_colour(*mouth((190, 110, 105)))
+    assert hidden == tooth_colour(*mouth((40, 20, 20))) == tooth_colour(np.zeros((9, 9, 3), np.uint8), None)
+    assert 80 < hidden[0] < 160
+    assert hidden[0] > hidden[1] > hidden[2]
+
+
+def test_teeth_are_darker_at_the_back(model: HeadModel) -> None:
+    atlas = atlas_of(model, 256)
+    blank = np.zeros((256, 256, 3), np.float32)
+    painted = paint_insides(model, atlas, blank, EyeColours((90, 70, 50)), teeth=(200.0, 190.0, 180.0))
+    z = np.full((256, 256), np.nan, np.float32)
+    z[atlas.fragments.covered] = atlas.fragments.interpolate(model.mean, model.levels[0][0])[:, 2]
+    teeth = region_mask(model, atlas, "teeth")
+    front = teeth & (z > z[teeth].max() - 4)
+    back = teeth & (z < z[teeth].min() + 4)
+    np.testing.assert_allclose(
+        painted[front], np.broadcast_to((200, 190, 180), painted[front].shape), rtol=0.01
+    )
+    assert painted[back, 0].max() < 130
 
 
 def test_the_background_is_told_from_the_person_by_its_colour() -> None:
@@ -278,7 +324,8 @@ def test_an_eyeball_has_a_dark_pupil_a_coloured_iris_and_a_light_sclera() -> Non
     ball = eyeball(200, EyeColours((60.0, 120.0, 180.0)))
     assert ball[100, 100].max() < 40
     assert ball[100, 128, 2] > ball[100, 128, 0] + 30
-    assert ball[100, 160].min() > 180
+    assert ball[100, 142].min() > 180
+    assert ball[100, 142].min() > ball[100, 165].min() > 120  # corners lie in the lids' shade
 
 
 def test_the_iris_colour_is_read_from_the_photo() -> None:

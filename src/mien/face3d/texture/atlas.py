@@ -12,9 +12,9 @@ from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import Fragments, rasterize_plane
 
 SKIN = ("face", "scalp")
-PEEPING = ("eye_left", "eye_right", "teeth")
+PEEPING = ("eye_left", "eye_right")
 """Parts that look out of openings of the skin: taken from the photo where it shows them, painted
-elsewhere."""
+elsewhere.  Teeth do too, but no two people's stand alike: they are painted in the photo's colour."""
 
 TILES = ((0.0, 0.0, 0.72), (0.0, 0.72, 0.28))
 """Left, top and side of the squares of skin: face and neck, back of the head."""

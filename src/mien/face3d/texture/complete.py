@@ -56,7 +56,7 @@ def expected(
     faces = np.clip((weights * clear - 0.25) / 0.4, 0, 1)
     plain = np.where(segments.skin > 0.5, faces * segments.skin * (1 - hairy), 0).astype(np.float32)
     usual = np.broadcast_to(segments.skin_colour(colours, weights * clear * anatomy.core), colours.shape)
-    skin = push_pull(*spread_over_surface(model, colours, plain, usual, belief=4e-3))
+    skin = push_pull(*spread_over_surface(model, *_calm(colours, plain), usual, belief=4e-3))
     if not segments.has_hair:
         return Expected(skin, skin, hairy)
     seen = np.where(segments.hair > 0.5, weights * segments.hair * hairy, 0).astype(np.float32)
@@ -66,6 +66,14 @@ def expected(
     usual = np.broadcast_to(segments.hair_colour(colours, seen), colours.shape)
     hair = push_pull(*spread_over_surface(model, colours, seen, usual, belief=5e-2))
     return Expected(skin, hair, hairy)
+
+
+def _calm(colours: Singles, plain: Singles) -> tuple[Singles, Singles]:
+    """Means (s, s, 3) over a few texels, and their weight, nothing where most around is not plain."""
+    known = blur(plain, 2)
+    means = np.stack([blur(colours[..., i] * plain, 2) for i in range(3)], axis=2)
+    means /= np.maximum(known, 1e-3)[..., None]
+    return np.asarray(means, np.float32), np.asarray(plain * np.clip(2.5 * known - 1, 0, 1), np.float32)
 
 
 def levelling(colours: Singles, used: Singles, base: Expected, anatomy: Anatomy) -> Singles:

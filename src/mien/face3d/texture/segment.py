@@ -40,10 +40,10 @@ class Segments:
         return np.asarray(np.median(colours[_surest(self.skin, weights)], axis=0), np.float32)
 
     def hair_colour(self, colours: Singles, weights: Singles) -> Singles:
-        """Median colour (3,) of the seen hair that is neither its darkest tenth nor its brighter half."""
+        """Median colour (3,) of the seen hair that is neither its darkest nor its brightest part."""
         hair = colours[_surest(self.hair, weights, 0.05)]  # sides are seen askance, and shine less
         brightness = hair.sum(axis=1)
-        low, high = np.quantile(brightness, (0.1, 0.5))
+        low, high = np.quantile(brightness, (0.15, 0.6))
         return np.asarray(np.median(hair[(brightness >= low) & (brightness <= high)], axis=0), np.float32)
 
 

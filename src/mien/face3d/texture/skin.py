@@ -21,7 +21,7 @@ from mien.face3d.texture.delight import light_gain
 from mien.face3d.texture.detail import skin_grain
 from mien.face3d.texture.fill import enlarged, push_pull, reduced, roughness
 from mien.face3d.texture.leaks import belonging
-from mien.face3d.texture.paint import eye_colours, paint_insides
+from mien.face3d.texture.paint import eye_colours, paint_insides, tooth_colour
 from mien.face3d.texture.segment import Segments, segment
 from mien.face3d.texture.spread import spread_over_surface
 from mien.face3d.texture.unwrap import landmark_shift, openings_of, unwrap
@@ -49,7 +49,7 @@ def skin_texture(
 
     offsets: (468, 2) pixels from the projected landmarks to the measured ones, so that features land on
         themselves.
-    landmarks: (468, 2) pixels, the measured ones: only what they put between lids and lips is eye or tooth.
+    landmarks: (468, 2) pixels, the measured ones: only what they put between lids is eye.
     """
     atlas = atlas_of(model, size)
     shift = None if offsets is None else landmark_shift(model, offsets)
@@ -64,7 +64,8 @@ def skin_texture(
     exposure = (
         float(np.clip(np.median(skin.colours[skin.core]) / 150.0, 0.5, 1.15)) if skin.core.any() else 1.0
     )
-    painted = paint_insides(model, atlas, skin.colours, colours, exposure)
+    teeth = tooth_colour(pixels, landmarks, exposure)
+    painted = paint_insides(model, atlas, skin.colours, colours, exposure, teeth)
     peeping = region_mask(model, atlas, *PEEPING)
     shown = np.where(peeping, weights, 0).astype(np.float32)[..., None]
     painted = shown * seen + (1 - shown) * painted
@@ -109,7 +110,8 @@ def _skin(
         return push_pull(picture, covered)
 
     gain = light_gain(small, surely * segments.skin, _normals(model, len(small), vertices), anatomy.core)
-    gain = beyond(gain)
+    # the light is read from skin: what it does to hair is a guess, and hair has a sheen of its own
+    gain = beyond(np.asarray(gain ** (1 - 0.75 * segments.hair), np.float32))
     small = small * gain[..., None]
     hairy = beyond(_hairy(model, segments, small_weights, clear, anatomy))
     base = expected(model, small, small_weights, clear, segments, hairy, anatomy)

@@ -35,13 +35,13 @@ def unwrap(
     openings: NDArray[np.uint8] | None = None,
     trusted: Singles | None = None,
 ) -> tuple[Singles, Singles, Singles]:
-    """Colours (S, S, 3) 0..255, weights (S, S) and certainty (S, S) 0..1 of skin, eyes and teeth as one photo
+    """Colours (S, S, 3) 0..255, weights (S, S) and certainty (S, S) 0..1 of skin and eyes as one photo
     (H, W, 3) sees them.
 
     A texel counts where the skin faces the camera, nothing stands in front of it, the photo covers it, and
     ``background`` (H, W), the probability that a pixel is not the person's, is low.
     shift: (V, 2) pixels by which the photo shows a vertex beside its projection (`landmark_shift`).
-    openings: (H, W) 0..255, where the photo shows eyes and teeth rather than lids and lips (`openings_of`).
+    openings: (H, W) 0..255, where the photo shows eyes rather than lids (`openings_of`).
     trusted: (S, S) 0..1, where a colour like the background's may be the person's: hair, a cap; its
         certainty is low.
     """
@@ -118,8 +118,13 @@ LIDS = (
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 
 
-def openings_of(landmarks: Floats, width: int, height: int) -> NDArray[np.uint8]:
-    """Where the photo shows what lies between lids and between lips, (H, W) 0..255, soft by a pixel or two.
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+
+
+def openings_of(
+    landmarks: Floats, width: int, height: int, rings: tuple[tuple[int, ...], ...] = LIDS
+) -> NDArray[np.uint8]:
+    """Where the photo shows what lies between lids, (H, W) 0..255, soft by a pixel or two.
 
     landmarks: (468, 2) pixels.  An eyeball sampled beyond the lids would carry skin along when it turns.
     """
@@ -127,7 +132,7 @@ def openings_of(landmarks: Floats, width: int, height: int) -> NDArray[np.uint8]
 
     picture = Image.new("L", (width, height))
     draw = ImageDraw.Draw(picture)
-    for ring in (*LIDS, INNER_LIPS):
+    for ring in rings:
         outline = np.asarray(landmarks, np.float64)[list(ring), :2]
         draw.polygon([tuple(point) for point in outline.tolist()], fill=255)
     spread = np.asarray(landmarks)[list(LIDS[0] + LIDS[1]), 0]
