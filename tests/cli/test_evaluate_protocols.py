@@ -108,6 +108,8 @@ def test_detection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth, found = tmp_path / "truth.csv", tmp_path / "found.csv"
     truth.write_text("file,x1,y1,x2,y2\na.jpg,0,0,50,50\nb.jpg,0,0,50,50\n")
     found.write_text("file,x1,y1,x2,y2,score\na.jpg,0,0,50,50,0.9\n")
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
     assert answer(["detection", "--truth", truth, "--images", tmp_path], capsys)["ap"] == 1
     judged = ["detection", "--truth", truth, "--predictions", found, "--html", tmp_path / "r.html"]
     assert answer(judged, capsys)["recall"] == 0.5
@@ -139,7 +141,23 @@ def test_attributes_from_a_table_and_without_a_model(
     assert (found["gender"]["accuracy"], found["age"]["mae"]) == (0.5, 2.5)
     assert "mean absolute error" in shown(command, capsys)
     own = ["attributes", "--labels", labels, "--columns", "gender=sex", "--images", tmp_path]
+    assert "line 2: there is no picture" in answer(own, capsys, code=2)["error"]["message"]
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
     assert answer(own, capsys, code=3)["error"]["code"] == "model_missing"
+
+
+def test_answers_about_other_pictures_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels, said = tmp_path / "labels.csv", tmp_path / "said.csv"
+    labels.write_text("file,sex,x1,y1,x2,y2\na.jpg,m,0,0,9,9\n")
+    said.write_text("file,sex,x1,y1,x2,y2,score\nfolder/a.jpg,m,0,0,9,9,1\n")
+    for command in (
+        ["attributes", "--labels", labels, "--columns", "sex", "--predictions", said],
+        ["detection", "--truth", labels, "--predictions", said],
+    ):
+        assert "names none of the pictures" in answer(command, capsys, code=2)["error"]["message"]
+    gone = answer(["detection", "--truth", labels, "--images", tmp_path], capsys, code=2)
+    assert "there is no picture" in gone["error"]["message"]
 
 
 def test_liveness_from_a_table_and_without_a_model(
@@ -156,7 +174,10 @@ def test_liveness_from_a_table_and_without_a_model(
     command = ["liveness", "--scores", scores, "--at", "eer", "--html", tmp_path / "r.html"]
     assert answer(command, capsys)["apcer"] == 0
     assert "APCER, worst species (print)" in shown(command, capsys)
-    own = answer(["liveness", "--labels", labels, "--images", tmp_path], capsys, code=3)
+    command_own = ["liveness", "--labels", labels, "--images", tmp_path]
+    assert "there is no picture" in answer(command_own, capsys, code=2)["error"]["message"]
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    own = answer(command_own, capsys, code=3)
     assert own["error"]["code"] == "model_missing"
     assert (
         "--at" in answer(["liveness", "--scores", scores, "--at", "acer"], capsys, code=2)["error"]["message"]

@@ -11,6 +11,7 @@ import pytest
 
 from mien.core.errors import InputError, MienError, NoFaceFound, ThinData, UnknownModel
 from mien.core.types import Embedding
+from mien.evaluation import fairness
 from mien.evaluation.fairness import FairnessReport, Labelled, evaluate_fairness, read_labelled
 from mien.evaluation.operating import Deployed, deployed_threshold
 from mien.evaluation.pages.fairness import fairness_page
@@ -63,6 +64,15 @@ def test_a_group_whose_people_look_alike_is_flagged_and_no_other() -> None:
     rates = {v.cell.group: v.cell.rate or 0.0 for v in division.fmr}
     assert rates["z"] > 4 * rates["x"]
     assert flagged == {"x": False, "y": False, "z": True}
+
+
+def test_pairs_of_one_person_all_count_however_many_strangers_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fairness, "MOST_PAIRS", 500)
+    (division,) = measure(0).divisions
+    assert [v.cell.trials for v in division.fnmr] == [120, 120, 120]
+    assert [v.cell.trials for v in division.fmr] == [500, 500, 500]
 
 
 def test_fair_groups_are_left_alone() -> None:

@@ -48,11 +48,9 @@ def read_labelled(file: Path, images: Path, by: Sequence[str] | None = None) -> 
         raise InputError(f"{file} names no groups: add a column such as sex, with a group in every row")
     found = []
     for row in table.rows:
-        picture = images / row.cells["file"]
-        if not picture.is_file():
-            raise InputError(f"{row.where}: there is no picture {picture}; check the table and --images")
         person = row.cells.get("person") or row.cells["file"]
-        found.append(Labelled(picture, person, {name: row.cells[name] for name in divisions}))
+        groups = {name: row.cells[name] for name in divisions}
+        found.append(Labelled(row.picture(images), person, groups))
     return found
 
 
@@ -184,11 +182,16 @@ def _measured(group: str, errors: NDArray[np.bool_], people: NDArray[np.integer]
 
 
 def _pairs(vectors: NDArray[np.float32], person: NDArray[np.integer]) -> tuple[Scores, NDArray[np.integer]]:
-    """All pairs of a group, at most a million drawn at random: similarities, and (M, 2) people."""
+    """The pairs of a group: similarities, and (M, 2) people.
+
+    At most a million pairs of strangers are drawn at random; those of one person are few, and all stay.
+    """
     first, second = np.triu_indices(len(vectors), 1)
-    if len(first) > MOST_PAIRS:
-        drawn = np.random.default_rng(0).choice(len(first), MOST_PAIRS, replace=False)
-        first, second = first[drawn], second[drawn]
+    same = person[first] == person[second]
+    if (~same).sum() > MOST_PAIRS:
+        drawn = np.random.default_rng(0).choice(np.flatnonzero(~same), MOST_PAIRS, replace=False)
+        kept = np.concatenate([np.flatnonzero(same), drawn])
+        first, second = first[kept], second[kept]
     scores = (vectors @ vectors.T)[first, second].astype(np.float64)
     return scores, np.stack([person[first], person[second]], axis=1)
 

@@ -37,6 +37,12 @@ def test_the_threshold_for_bpcer_is_the_largest_that_keeps_it(scores: list[float
         assert bpcer(scores, np.nextafter(threshold, np.inf)) > rate - 1e-12
 
 
+def test_where_too_many_got_no_answer_the_threshold_still_takes_none_of_them_for_alive() -> None:
+    threshold = threshold_at_bpcer([-np.inf, -np.inf, 0.5, 0.9], 0.25)
+    assert bpcer([-np.inf, -np.inf, 0.5, 0.9], threshold) == 0.5
+    assert apcer([-np.inf, 0.1], threshold) == 0.5
+
+
 @given(SCORES, SCORES, st.integers(0, 10).map(lambda k: k / 10))
 def test_the_threshold_for_apcer_keeps_every_species(a: list[float], b: list[float], rate: float) -> None:
     threshold = threshold_at_apcer({"a": a, "b": b}, rate)
@@ -48,3 +54,13 @@ def test_separable_scores_have_an_eer_of_zero() -> None:
     threshold = threshold_at_eer([0.8, 0.9], attacks)
     assert bpcer([0.8, 0.9], threshold) == worst_species(attacks, threshold)[1] == 0
     assert threshold == pytest.approx(0.8)
+
+
+@given(SCORES, SCORES, SCORES)
+def test_the_threshold_of_the_eer_is_the_last_of_the_nearest(
+    real: list[float], a: list[float], b: list[float]
+) -> None:
+    attacks = {"a": a, "b": b}
+    gaps = {t: abs(bpcer(real, t) - worst_species(attacks, t)[1]) for t in sorted({*real, *a, *b})}
+    nearest = [t for t, gap in gaps.items() if gap == min(gaps.values())]
+    assert threshold_at_eer(real, attacks) == nearest[-1]

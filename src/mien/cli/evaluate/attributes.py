@@ -54,16 +54,17 @@ def attributes(
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
     wanted = dict(_pair(name.strip()) for name in columns.split(","))
     true = read_table(labels, ["file", *wanted])
-    files = [row.cells["file"] for row in true.rows]
     if predictions is not None:
         said = read_table(predictions, ["file", *wanted.values()])
+        page.same_pictures(*({row.cells["file"] for row in one.rows} for one in (true, said)), predictions)
         answers = {
             finding: {row.cells["file"]: row.cells[finding] for row in said.rows}
             for finding in wanted.values()
         }
         names = {"attributes": str(predictions)}
     elif images is not None:
-        answers = _answers(config, files, images, list(wanted.values()), which, as_json)
+        pictures = {row.cells["file"]: row.picture(images) for row in true.rows}
+        answers = _answers(config, pictures, list(wanted.values()), which, as_json)
         names = config.model_names({finding.partition(".")[0] for finding in wanted.values()})
     else:
         raise InputError("give --images DIR to look at, or --predictions FILE with answers")
@@ -88,7 +89,7 @@ def _pair(name: str) -> tuple[str, str]:
 
 
 def _answers(
-    config: Config, files: list[str], images: Path, findings: list[str], which: str, quiet: bool
+    config: Config, pictures: dict[str, Path], findings: list[str], which: str, quiet: bool
 ) -> dict[str, dict[str, str]]:
     from mien.cli.session import open_analyzer
     from mien.evaluation.acquire import report_faces
@@ -97,11 +98,10 @@ def _answers(
 
     asked = asked_findings({finding.partition(".")[0] for finding in findings})
     said: dict[str, dict[str, str]] = {finding: {} for finding in findings}
-    pictures = [images / name for name in files]
     with open_analyzer(config) as analyzer, progress(quiet) as bar:
         task = bar.add_task("pictures", total=len(pictures))
-        faces = report_faces(analyzer, pictures, asked, which, lambda: bar.advance(task))
-        for name, face in zip(files, faces, strict=True):
+        faces = report_faces(analyzer, list(pictures.values()), asked, which, lambda: bar.advance(task))
+        for name, face in zip(pictures, faces, strict=True):
             if not isinstance(face, MienError):
                 for finding in findings:
                     said[finding][name] = answer_of(face, finding)

@@ -50,8 +50,12 @@ def detection(
     found: list[FoundFaces | MienError]
     if predictions is not None:
         boxes = read_found_boxes(predictions)
+        page.same_pictures(faces, boxes, predictions)
         found, names = [boxes.get(name, NOTHING) for name in faces], {"detect": str(predictions)}
     elif images is not None:
+        missing = next((picture for picture in pictures if not picture.is_file()), None)
+        if missing is not None:
+            raise InputError(f"{truth}: there is no picture {missing}; check the list and --images")
         found, names = _found(config, pictures, as_json), config.model_names({"box"})
     else:
         raise InputError("give --images DIR to look for faces in, or --predictions FILE with boxes")

@@ -91,7 +91,7 @@ def _answers(config: Config, labels: Path, images: Path, which: str, quiet: bool
     from mien.evaluation.protocols.table import read_table
 
     rows = read_table(labels, ["file", "part", "species"]).rows
-    pictures = [images / row.cells["file"] for row in rows]
+    pictures = [row.picture(images) for row in rows]
     with open_analyzer(config) as analyzer, progress(quiet) as bar:
         task = bar.add_task("pictures", total=len(pictures))
         faces = report_faces(analyzer, pictures, ("liveness",), which, lambda: bar.advance(task))

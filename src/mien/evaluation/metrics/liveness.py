@@ -44,6 +44,9 @@ def bpcer(bona_fide: ArrayLike, threshold: float) -> float:
 def threshold_at_bpcer(bona_fide: ArrayLike, rate: float) -> float:
     """Find the largest threshold that refuses at most a share ``rate`` of bona fide presentations.
 
+    Where more of them got no answer than that, no threshold does: it is then the smallest finite one, which
+    refuses nothing else.
+
     >>> threshold_at_bpcer([0.1, 0.7, 0.8, 0.9], 0.25)
     0.7
     """
@@ -51,7 +54,10 @@ def threshold_at_bpcer(bona_fide: ArrayLike, rate: float) -> float:
         raise InputError(f"a BPCER is a share between 0 and 1, not {rate}: ask for 0.1, for instance")
     real = np.sort(checked_scores(bona_fide, "bona fide"))
     allowed = int(np.floor(rate * len(real) * (1 + 1e-12)))
-    return float(real[allowed]) if allowed < len(real) else float("inf")
+    if allowed >= len(real):
+        return float("inf")
+    # Not -inf: at that threshold what got no answer would be taken for bona fide.
+    return max(float(real[allowed]), float(np.finfo(np.float64).min))
 
 
 def threshold_at_apcer(attacks: Mapping[str, ArrayLike], rate: float) -> float:
@@ -64,10 +70,13 @@ def threshold_at_eer(bona_fide: ArrayLike, attacks: Mapping[str, ArrayLike]) -> 
 
     Of equally near ones the highest: attacks are dearer than refusals.
     """
-    real = checked_scores(bona_fide, "bona fide")
-    all_scores = np.unique(np.concatenate([real, *(checked_scores(a, "attack") for a in attacks.values())]))
+    real = np.sort(checked_scores(bona_fide, "bona fide"))
+    species = [np.sort(checked_scores(scores, "attack")) for scores in attacks.values()]
+    all_scores = np.unique(np.concatenate([real, *species]))
     candidates = all_scores[np.isfinite(all_scores)]
-    gaps = np.array([abs(bpcer(real, t) - worst_species(attacks, float(t))[1]) for t in candidates])
-    if len(gaps) == 0:
+    if len(candidates) == 0:
         return float("inf")
+    refused = np.searchsorted(real, candidates) / len(real)
+    taken = np.max([(len(one) - np.searchsorted(one, candidates)) / len(one) for one in species], axis=0)
+    gaps = np.abs(refused - taken)
     return float(candidates[len(gaps) - 1 - int(np.argmin(gaps[::-1]))])

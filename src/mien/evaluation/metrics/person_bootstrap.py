@@ -43,8 +43,10 @@ def mean_interval(
     _, place = np.unique(people, return_inverse=True)
     sums, counts = np.bincount(place, numbers), np.bincount(place)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=rounds)
-    means = drawn @ sums / (drawn @ counts)
+    alike = np.full(len(sums), 1 / len(sums))
+    # Round by round: all draws at once would take rounds x people whole numbers.
+    draws = (rng.multinomial(len(sums), alike) for _ in range(rounds))
+    means = [drawn @ sums / (drawn @ counts) for drawn in draws]
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(low), float(high))

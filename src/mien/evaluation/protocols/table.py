@@ -29,6 +29,13 @@ class Row:
             raise InputError(f"{self.where}: {column} is {self.cells[column]!r}; write a number")
         return value
 
+    def picture(self, images: Path) -> Path:
+        """The picture that the cell ``file`` names; raises InputError where it is not there."""
+        path = images / self.cells["file"]
+        if not path.is_file():
+            raise InputError(f"{self.where}: there is no picture {path}; check the table and --images")
+        return path
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
