@@ -13,11 +13,12 @@ from mien.training.checkpoint import load_checkpoint, numbered_checkpoints
 from mien.training.loop import Training
 from mien.training.processes import joined_processes
 
+CENTER = ("run.epochs=2", "loss.name=center", "loss.weight=0.1")
 PLAIN = ("run.epochs=2", "run.ema=0.9", "run.clip=1.0")
 
 
 def main(out: Path) -> None:
-    """DDP, FSDP, and FSDP again from a checkpoint."""
+    """DDP, FSDP, a loss that moves centres of its own, and FSDP again from a checkpoint."""
     torch.set_num_threads(1)
     with joined_processes("cpu") as processes:
         for kind in ("ddp", "fsdp"):
@@ -28,6 +29,8 @@ def main(out: Path) -> None:
                 findings, _ = training.judge()
                 text = json.dumps(dict(findings.metrics))
                 (out / f"{kind}-{processes.rank}.json").write_text(text, encoding="utf-8")
+        recipe = tiny_recipe(*CENTER, "run.batch=4")
+        Training(recipe, tiny_job(recipe), out / "center", processes).run()
         # Once more, from the checkpoint after the first epoch.
         recipe = tiny_recipe(*PLAIN, "run.batch=4", "run.parallel=fsdp", "run.keep=9")
         Training(recipe, tiny_job(recipe), out / "first", processes).run()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from mien.core.errors import InputError, ModelCorrupt
 from mien.training.checkpoint import (
@@ -73,6 +74,15 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+def test_a_full_disk_is_told_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise SafetensorError("I/O error: No space left on device")  # as safetensors has it, no OSError
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(InputError, match=r"No space left on device.*make room"):
+        save_checkpoint(checkpoint_path(tmp_path, 3), checkpoint())
+
+
 @pytest.mark.parametrize("cut", [0, 9, 200, -1])
 def test_a_damaged_file_is_refused(cut: int, tmp_path: Path) -> None:
     path = checkpoint_path(tmp_path, 3)
@@ -100,7 +110,10 @@ def test_finds_the_best_and_the_last_and_forgets_the_old(tmp_path: Path) -> None
     assert last_checkpoint(tmp_path) == find_checkpoint(tmp_path) == checkpoint_path(tmp_path, 20)
     save_checkpoint(tmp_path / FOLDER / BEST, checkpoint())
     assert find_checkpoint(tmp_path).name == BEST
+    for half in (".part-77-step-00000021.safetensors", ".tmpAbC123"):  # of a process that was killed
+        (tmp_path / FOLDER / half).touch()
     forget_old(tmp_path, 2)
+    assert not list((tmp_path / FOLDER).glob(".*"))
     assert numbered_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 3), checkpoint_path(tmp_path, 20)]
     assert find_checkpoint(tmp_path).name == BEST
 

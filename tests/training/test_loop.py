@@ -114,6 +114,12 @@ def test_small_batches_that_accumulate_are_one_large_batch(tmp_path: Path) -> No
 def test_stops_when_validation_has_not_been_better_for_long_enough(tmp_path: Path) -> None:
     outcome = run(tiny_recipe("run.epochs=50", "run.patience=2", "optimiser.lr=0.0"), tmp_path)
     assert (outcome.ending, outcome.progress.epoch) == ("no longer better", 3)
+    again = run(
+        tiny_recipe("run.epochs=50", "run.patience=2", "optimiser.lr=0.0"),
+        tmp_path,
+        resume=numbered_checkpoints(tmp_path)[-1],
+    )
+    assert (again.ending, again.progress.epoch) == ("no longer better", 3)
 
 
 def test_a_gradient_is_cut_to_its_longest_length(tmp_path: Path) -> None:
@@ -137,6 +143,12 @@ def test_the_running_mean_is_what_counts(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_ends_the_run_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"lower the learning rate"):
         run(tiny_recipe("optimiser.name=sgd", "optimiser.lr=1e30"), tmp_path)
+
+
+def test_half_precision_that_only_overflows_is_no_training(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"lower the learning rate"):
+        run(tiny_recipe("run.precision=fp16", "run.epochs=30", "run.validate_every=30", "optimiser.name=sgd",
+                        "optimiser.lr=1e30"), tmp_path)  # fmt: skip
 
 
 def test_half_precision_and_deterministic_mode_learn_too(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.training.lab import same_bits, tiny_job, tiny_recipe
-from tests.training.pair import PLAIN
+from tests.training.pair import CENTER, PLAIN
 from torch import Tensor
 
 from mien.core.errors import InputError
@@ -52,6 +52,13 @@ def test_two_processes_are_one_with_twice_the_batch(kind: str, pair: Path, tmp_p
     assert set(learned) == {name for name in together if not name.startswith("optimiser.")}
     for name in learned:
         torch.testing.assert_close(together[name], alone[name], rtol=1e-3, atol=1e-4)
+
+
+def test_centres_move_by_what_all_processes_saw(pair: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(*CENTER, "run.batch=8")
+    Training(recipe, tiny_job(recipe), tmp_path, Processes(0, 1, torch.device("cpu"))).run()
+    name = "criterion.centres"
+    torch.testing.assert_close(tensors(pair / "center")[name], tensors(tmp_path)[name], rtol=1e-3, atol=1e-4)
 
 
 def test_the_best_weights_are_measured_at_the_end_sharded_or_not(pair: Path) -> None:

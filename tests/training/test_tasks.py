@@ -120,6 +120,9 @@ def test_attributes_learn_every_question_and_skip_what_is_not_known(tmp_path: Pa
     blank = {"dark": torch.tensor([0, -1]), "label": torch.tensor([2, 0])}
     assert job.criterion(answers, known) != job.criterion(answers, blank)
     assert torch.isfinite(job.criterion(answers, {**known, "dark": torch.tensor([-1, -1])}))
+    nothing = {name: torch.tensor([-1, -1]) for name in known}
+    job.criterion(answers, nothing).backward()
+    assert all(parameter.grad is not None for parameter in job.net.parameters())
     with pytest.raises(InputError, match="ask for others out of"):
         prepare(recipe(*sets, 'task.questions=["hair"]'))
 

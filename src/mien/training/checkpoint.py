@@ -78,6 +78,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     raises: `InputError` where the place cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = {
@@ -95,9 +96,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(partial, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the latter is what a full disk becomes
         raise InputError(
-            f"the checkpoint {path} cannot be written ({error.strerror}): make room, or choose another --out"
+            f"the checkpoint {path} cannot be written ({error}): make room, or choose another --out"
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -157,8 +158,9 @@ def last_checkpoint(out: Path) -> Path:
 
 
 def forget_old(out: Path, keep: int) -> None:
-    """Delete all but the newest ``keep`` numbered checkpoints."""
-    for path in numbered_checkpoints(out)[:-keep]:
+    """Delete all but the newest ``keep`` numbered ones, and what a killed process left half written."""
+    halves = [path for start in (".part-*", ".tmp*") for path in (out / FOLDER).glob(start)]
+    for path in [*numbered_checkpoints(out)[:-keep], *halves]:
         path.unlink(missing_ok=True)
 
 

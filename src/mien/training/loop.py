@@ -32,7 +32,7 @@ from mien.training.optimisers import build_optimiser
 from mien.training.processes import Processes, readers
 from mien.training.recipe import Recipe
 from mien.training.recipefile import format_recipe
-from mien.training.samplers import Pick, build_sampler
+from mien.training.samplers import Sampler, build_sampler
 from mien.training.schedule import rate_at
 from mien.training.stop import StopWish
 from mien.training.trainee import Mix, Trainee, moved
@@ -81,7 +81,7 @@ class Training:
         self.mixer = _mixer(recipe, job)
         self.progress = Progress()
         self.findings: Findings | None = None
-        self.batches = self._batches_of(0)
+        self.batches = self._batches()
         self.total = self._total()
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -96,18 +96,20 @@ class Training:
             _exact(run.deterministic),
         ):
             while progress.step < self.total:
+                if self._out_of_patience():
+                    return Outcome("no longer better", progress, self.findings)
                 if not self._epoch(journal, wish):
                     self.save()
                     return Outcome("stopped", progress, self.findings)
                 last = progress.step >= self.total
                 if last or progress.epoch % run.validate_every == 0:
                     self._validate(journal)
-                if last or progress.epoch % run.save_every == 0:
+                if last or self._out_of_patience() or progress.epoch % run.save_every == 0:
                     self.save()
-                if run.patience and progress.stale >= run.patience:
-                    self.save()
-                    return Outcome("no longer better", progress, self.findings)
         return Outcome("finished", progress, self.findings)
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.recipe.run.patience <= self.progress.stale
 
     def save(self) -> Path:
         """Write a checkpoint of this very step; every process must call it."""
@@ -175,7 +177,9 @@ class Training:
             self.average.update(trainee.net, self.progress.step)
 
     def _finite(self, loss: float) -> float:
-        if not math.isfinite(loss) and not self.scaler.is_enabled():
+        # With fp16 a step whose numbers are too large is left out and the scale halved; once is nothing.
+        lost = not self.scaler.is_enabled() or self.scaler.get_scale() < 1
+        if lost and not math.isfinite(loss):
             raise InputError(
                 f"the loss became {loss} at step {self.progress.step + 1}: lower the learning rate "
                 "(--set optimiser.lr=…), set run.clip, or use fp32; the last checkpoint is kept"
@@ -265,7 +269,7 @@ class Training:
         if self.scaler.is_enabled() and self.progress.scale:
             self.scaler.load_state_dict(self.progress.scale)
 
-    def _sampler(self) -> Any:
+    def _sampler(self) -> Sampler:
         part, run, here = self.recipe.sampler, self.recipe.run, self.processes
         # A set smaller than a batch is one batch.
         batch = (
@@ -284,11 +288,11 @@ class Training:
             **part.options,
         )
 
-    def _batches_of(self, epoch: int) -> int:
+    def _batches(self) -> int:
+        """Batches of an epoch."""
         sampler = self._sampler()
-        sampler.set_epoch(epoch)
         # A last batch that is not full is dropped: batch norm fails on a single picture.
-        count: int = len(sampler) // sampler.batch
+        count = len(sampler) // sampler.batch
         if count == 0:
             raise ThinData(
                 "the training part does not fill one batch: use more pictures or a smaller run.batch"
@@ -307,26 +311,13 @@ class Training:
         return DataLoader(
             self.job.train,  # type: ignore[arg-type]  # a Dataset by its methods
             batch_size=sampler.batch,
-            sampler=_Picks(sampler),
+            sampler=sampler,
             drop_last=True,
             num_workers=readers(run.workers, self.processes.device, self.processes.count),
             pin_memory=self.processes.device.type == "cuda",
             # Its own generator: the loader would otherwise draw from the one that seeds the steps.
             generator=torch.Generator(),
         )
-
-
-class _Picks(torch.utils.data.Sampler[Pick]):
-    """A sampler as the loader wants it."""
-
-    def __init__(self, sampler: Any) -> None:
-        self.sampler = sampler
-
-    def __iter__(self) -> Iterator[Pick]:
-        return iter(self.sampler)
-
-    def __len__(self) -> int:
-        return len(self.sampler)
 
 
 def _chunks(loader: DataLoader[Any], size: int) -> Iterator[list[tuple[Tensor, Any]]]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed
@@ -48,6 +49,8 @@ class Processes:
 
 
 MOST_READERS = 16  # more wait for each other's pictures
+# How long processes wait for the first one, which alone looks for faces and validates.
+PATIENCE = timedelta(days=2)
 
 
 def readers(workers: int, device: torch.device, count: int = 1) -> int:
@@ -71,7 +74,7 @@ def joined_processes(device: str) -> Iterator[Processes]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(rank, count, chosen)
     finally:

@@ -66,7 +66,7 @@ def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe
     for key in tables:
         if key not in known:
             raise InputError(f"{where} has no place for {key!r}: {suggestion(key, known)}{_choose(known)}")
-    top = _checked(Recipe, where, {key: tables[key] for key in _TOP if key in tables})
+    top = read_options(Recipe, where, {key: tables[key] for key in _TOP if key in tables})
     parts = {name: _section(name, kind, tables.get(name, {}), where) for name, kind in SECTIONS.items()}
     recipe: Recipe = dataclasses.replace(top, **parts)
     if not NAME.fullmatch(recipe.name):
@@ -118,12 +118,8 @@ def _section(name: str, kind: type[Any], table: object, where: str) -> Any:
     if more and not open_ended:
         key = next(iter(more))
         raise InputError(f"{where}: [{name}] has no key {key!r}: {suggestion(key, keys)}{_choose(keys)}")
-    part = _checked(kind, f"{where}: [{name}]", own)
+    part = read_options(kind, f"{where}: [{name}]", own)
     return dataclasses.replace(part, options=more) if open_ended else part
-
-
-def _checked(kind: type[Any], where: str, values: Mapping[str, Any]) -> Any:
-    return read_options(kind, where, values)
 
 
 def _choose(known: Iterable[str]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mien.training.checkpoint import (
     BEST,
     FOLDER,
     Checkpoint,
+    checkpoint_path,
     load_checkpoint,
     numbered_checkpoints,
 )
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from mien.training.loop import Outcome
 
 RECIPE = "recipe.toml"
-# Keys of [run] that may differ from the checkpoint's: they change how long and where, not what is learned.
+# Keys of [run] that may differ from the checkpoint's: how long, which moves the course of the learning rate
+# with it, and where.
 _HOW_LONG = ("epochs", "steps", "patience", "validate_every", "save_every", "keep")
 _WHERE = ("workers", "device", "compile", "parallel", "tensorboard")
 
@@ -52,7 +55,8 @@ class Run:
 def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Watcher | None = None) -> Run:
     """Train a recipe into a folder.
 
-    resume: the checkpoint to go on from; None starts anew, which a folder that holds a run refuses.
+    resume: the checkpoint to go on from; what ``out`` holds of later steps is dropped. None starts anew. A
+        folder that holds another run is refused.
     Every process that torchrun started calls this; the first one writes.
     raises: `InputError`, `ThinData`, `DependencyMissing`.
     """
@@ -67,12 +71,20 @@ def train(recipe: Recipe, out: Path, *, resume: Path | None = None, watcher: Wat
     if checkpoint is not None:
         check_same(recipe, checkpoint)
     with joined_processes(recipe.run.device) as processes:
-        if processes.first and checkpoint is None:
-            _start(recipe, out)
-        processes.wait()
+        left = left_over(out, resume, checkpoint)
+        if checkpoint is not None and out / FOLDER / BEST in left:
+            checkpoint.progress.best, checkpoint.progress.stale = None, 0  # its weights are not here
+        processes.wait()  # until every process has looked
+        if processes.first:
+            _make_ready(recipe, out, left)
         with watched(watcher.acquired if watcher is not None else None):
-            job = prepare(recipe)
-        if checkpoint is None and recipe.net.weights:
+            # The first process looks for the faces; the others find its crops.
+            job = prepare(recipe) if processes.first else None
+            processes.wait()
+            job = job or prepare(recipe)
+        if checkpoint is not None:
+            _check_data(job.facts, checkpoint)
+        elif recipe.net.weights:
             _start_from(job.net, Path(recipe.net.weights))
         training = Training(recipe, job, out, processes, checkpoint=checkpoint, watcher=watcher)
         with stoppable() as wish:
@@ -113,12 +125,39 @@ def _differing(ours: object, theirs: object) -> str:
     return ", ".join(name for name in names if getattr(ours, name) != getattr(theirs, name))
 
 
-def _start(recipe: Recipe, out: Path) -> None:
-    if numbered_checkpoints(out):
-        raise InputError(f"{out} already holds a run: go on with --resume, or choose another --out")
+def left_over(out: Path, resume: Path | None, checkpoint: Checkpoint | None) -> list[Path]:
+    """Files of ``out`` that would be taken for those of the run to come: what came after its checkpoint.
+
+    raises: `InputError` where ``out`` holds a run that this one does not go on with.
+    """
+    held, best = numbered_checkpoints(out), out / FOLDER / BEST
+    if checkpoint is None or resume is None or resume.resolve().parent != best.resolve().parent:
+        if held:
+            raise InputError(f"{out} already holds a run: go on with --resume, or choose another --out")
+        return [best]
+    step = checkpoint.progress.step
+    later = [path for path in held if path.name > checkpoint_path(out, step).name]
+    if later and best.is_file() and load_checkpoint(best).progress.step > step:
+        later.append(best)
+    return later
+
+
+def _check_data(facts: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    """Refuse to go on with other pictures than the checkpoint's: they would be dealt anew."""
+    now = json.loads(json.dumps(dict(facts)))
+    if now != checkpoint.facts:
+        names = sorted(k for k in {*now, *checkpoint.facts} if now.get(k) != checkpoint.facts.get(k))
+        raise InputError(
+            f"the data differ from what the checkpoint was trained on ({', '.join(names)}): bring them back "
+            "as they were, or start from its weights (--set net.weights=FILE) in another --out"
+        )
+
+
+def _make_ready(recipe: Recipe, out: Path, left: Sequence[Path]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / FOLDER / BEST).unlink(missing_ok=True)
+        for path in left:
+            path.unlink(missing_ok=True)
         (out / RECIPE).write_text(format_recipe(recipe), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out} cannot be written ({error.strerror}): choose another --out") from error

@@ -161,13 +161,13 @@ class BalancedSampler(Sampler):
         super().__init__(*args)
         self.each = config.pictures
         self.people = self.batch // self.each
-        names = np.unique(self.labels)
-        if self.batch % self.each or self.people > len(names):
+        order = np.argsort(self.labels, kind="stable")
+        self.rows = np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)
+        if self.batch % self.each or self.people > len(self.rows):
             raise InputError(
                 f"a batch of {self.batch} cannot hold {self.each} pictures each of different labels out of "
-                f"{len(names)}: choose a batch that is a multiple of `pictures` and has no more labels"
+                f"{len(self.rows)}: choose a batch that is a multiple of `pictures` and has no more labels"
             )
-        self.rows = [np.flatnonzero(self.labels == name) for name in names]
 
     def _total(self) -> int:
         return max(len(self.labels) // self.batch, self.world) * self.batch

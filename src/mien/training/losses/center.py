@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from mien.training.losses.parts import check_batch
 from mien.training.losses.softmax import Config as SoftmaxConfig
@@ -51,8 +51,11 @@ class Center(nn.Module):
 
     @torch.no_grad()
     def _move(self, offset: Tensor, labels: Tensor) -> None:
-        """centre += alpha * sum(x - centre) / (1 + count), for the classes of the batch."""
+        """centre += alpha * sum(x - centre) / (1 + count), for the classes of all processes' batches."""
         sums = torch.zeros_like(self.centres).index_add_(0, labels, offset)
         counts = torch.bincount(labels, minlength=len(self.centres))[:, None]
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(sums)
+            distributed.all_reduce(counts)
         # A new tensor, not in place: the gradient of this step still needs the old one.
         self.centres = self.centres + self.config.alpha * sums / (1 + counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -153,6 +153,11 @@ def net_of(recipe: Recipe, dim: int | None = None) -> nn.Module:
 def answers(net: nn.Module, dataset: Any, device: torch.device, batch: int = 256) -> Any:
     """A net's answers to a whole data set, in order, on the CPU: (N, …) float32, or a dict of such."""
     found = [_off(net(pictures.to(device))) for pictures in _batches(dataset, batch)]
+    if not all(value.isfinite().all() for one in found for value in _tensors(one)):
+        raise InputError(
+            "the net's answers are no numbers any more: lower the learning rate (--set optimiser.lr=…) or "
+            "set run.clip"
+        )
     if isinstance(found[0], Mapping):
         return {name: torch.cat([one[name] for one in found]) for name in found[0]}
     return torch.cat(found)
@@ -162,6 +167,10 @@ def _off(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: tensor.float().cpu() for name, tensor in value.items()}
     return value.float().cpu()
+
+
+def _tensors(value: Any) -> Collection[Tensor]:
+    return value.values() if isinstance(value, Mapping) else (value,)
 
 
 def _batches(dataset: Any, batch: int) -> Iterator[Tensor]:
