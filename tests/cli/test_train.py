@@ -93,6 +93,12 @@ def test_pictures_are_packed_and_trained_on_from_shards(
     assert mien(capfd, "train", str(recipe), *more, "--out", str(recipe.parent / "run"))[0] == 0
 
 
+def test_a_recipe_without_data_packs_nothing(recipe: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "pack", str(recipe), "--set", "data.root=", "--out", str(recipe.parent / "shards")]
+    code, _, err = mien(capfd, *words)
+    assert (code, "names no data" in err) == (2, True)
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(
     recipe: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mien.alignment.templates import TEMPLATES
 from mien.training.aggregators import AGGREGATORS
-from mien.training.augment import AugmentConfig, MixConfig
+from mien.training.augment import AugmentConfig
 from mien.training.data import SOURCES
 from mien.training.data.crops import ALIGNMENTS
 from mien.training.gan import GANS
@@ -19,12 +20,12 @@ from mien.training.optimisers import OPTIMISERS
 from mien.training.samplers import SAMPLERS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "training-blocks.md"
-AUGMENTATIONS = [field.name for kind in (AugmentConfig, MixConfig) for field in dataclasses.fields(kind)]
+AUGMENTATIONS = [field.name for field in dataclasses.fields(AugmentConfig)]
 
 
 @pytest.mark.parametrize(
     "names",
-    [NETS, LOSSES, SOURCES, ALIGNMENTS, SAMPLERS, AUGMENTATIONS, OPTIMISERS],
+    [NETS, LOSSES, SOURCES, [*ALIGNMENTS, *TEMPLATES], SAMPLERS, AUGMENTATIONS, OPTIMISERS],
 )
 def test_every_name_is_on_the_page(names: Iterable[str]) -> None:
     page = PAGE.read_text(encoding="utf-8")

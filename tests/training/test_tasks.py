@@ -14,7 +14,7 @@ from tests.training.lab import draw_people
 from mien.core.errors import InputError, ThinData
 from mien.core.types import Image
 from mien.pipeline.analyze import Analyzer
-from mien.training.data import read_source
+from mien.training.data import Listing, read_source
 from mien.training.export_onnx import onnx_bytes, torch_answers
 from mien.training.finish import finish
 from mien.training.job import Exportable
@@ -25,7 +25,7 @@ from mien.training.samplers import Pick
 from mien.training.tasks import prepare
 from mien.training.tasks.coefficients import Heads
 from mien.training.tasks.landmarks import face_sizes
-from mien.training.tasks.parts import deal
+from mien.training.tasks.parts import deal, pictures
 from mien.training.trained import load_trained
 
 BASE = """
@@ -113,6 +113,8 @@ def test_attributes_learn_every_question_and_skip_what_is_not_known(tmp_path: Pa
     given = recipe(*sets, 'task.questions=["dark", "label"]', "task.balance=1.0", "run.epochs=1")
     job = prepare(given)
     targets = job.train[Pick(0, 0)][1]
+    assert set(job.labels[3::4]) == {0}  # no answer is a label of its own, for samplers
+    assert set(job.labels) == {0, 1, 2}
     assert targets.keys() == {"dark", "label"}
     answers = job.net(torch.zeros(2, 3, 16, 16))
     assert {name: tuple(row.shape) for name, row in answers.items()} == {"dark": (2, 2), "label": (2, 3)}
@@ -125,6 +127,24 @@ def test_attributes_learn_every_question_and_skip_what_is_not_known(tmp_path: Pa
     assert all(parameter.grad is not None for parameter in job.net.parameters())
     with pytest.raises(InputError, match="ask for others out of"):
         prepare(recipe(*sets, 'task.questions=["hair"]'))
+
+
+@pytest.mark.parametrize("task", ["attributes", "liveness"])
+def test_classes_that_would_be_dealt_as_people_are_refused(task: str, tmp_path: Path) -> None:
+    root = people(tmp_path, 3, 4)
+    given = (f"data.root={root}", f"task.name={task}", "data.fractions=[0.4, 0.3, 0.3]")
+    with pytest.raises(InputError, match=r"does not say who is shown.*data\.pattern"):
+        prepare(recipe(*given))
+    pattern = "data.pattern='(?P<label>[^/]+)/(?P<person>.*)'"
+    more = ("task.real=p00",) if task == "liveness" else ()
+    assert prepare(recipe(*given, "data.source=paths", pattern, *more)).train is not None
+
+
+def test_masks_follow_the_points_of_faces_that_the_pipeline_cuts() -> None:
+    listing = Listing(())
+    masked = pictures(recipe("data.align=dlib", "augment.mask=0.5"), listing, training=True)
+    plain = pictures(recipe("data.align=dlib"), listing, training=True)
+    assert [getattr(one.align, "mesh", None) for one in (masked, plain)] == [True, False]
 
 
 def test_liveness_measures_the_worst_kind_of_attack(tmp_path: Path) -> None:

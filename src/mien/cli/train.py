@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,12 +115,11 @@ def pack(
     as_json: options.Json = False,
 ) -> int:
     """Pack the pictures of a recipe into WebDataset tar shards, shuffled, for `data.source = "shards"`."""
-    from mien.training.data import read_source
+    from mien.training.data import read_listing
     from mien.training.data.pack import write_shards
     from mien.training.recipefile import read_recipe
 
-    data = read_recipe(recipe, sets or []).data
-    listing = read_source(data.source, Path(data.root), **data.options)
+    listing = read_listing(read_recipe(recipe, sets or []).data)
     with progress(quiet=as_json) as bar:
         task = bar.add_task("pictures", total=len(listing))
         shards = write_shards(listing, out, per_shard, done=lambda: bar.advance(task))
@@ -152,8 +152,9 @@ def _train(
     if not is_first():
         return 0
     if run.outcome.ending == "stopped":
-        words = ["mien train", source, *(f"--set '{text}'" for text in sets), f"--out {folder}", "--resume"]
-        warn(f"mien: stopped after step {run.outcome.progress.step}; go on with: {' '.join(words)}")
+        more = [word for text in sets for word in ("--set", text)]
+        words = shlex.join(["mien", "train", source, *more, "--out", str(folder), "--resume"])
+        warn(f"mien: stopped after step {run.outcome.progress.step}; go on with: {words}")
         return STOPPED
     finished = finish(run)
     if as_json:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mien.core.errors import InputError, ThinData
+from mien.training.augment.mix import mixup
 from mien.training.average import Average
 from mien.training.checkpoint import (
     BEST,
@@ -343,17 +344,9 @@ def _mixer(recipe: Recipe, job: Job) -> Mixer:
             f"regularise.mixup cannot be used for the task {recipe.task.name}, whose targets do not mix: "
             "set it to 0"
         )
-    from mien.training.augment import build_batch_mix
-
-    blend = build_batch_mix({"mixup": alpha})
-    if blend is None:
+    if not alpha:
         return lambda pictures, targets, rng: (pictures, None)
-
-    def mix(pictures: Tensor, targets: Any, rng: np.random.Generator) -> tuple[Tensor, Mix | None]:
-        mixed = blend(pictures, targets, rng)
-        return mixed.pictures, Mix(mixed.second, mixed.share)
-
-    return mix
+    return lambda pictures, targets, rng: mixup(pictures, targets, alpha, rng)
 
 
 class _exact:

@@ -49,7 +49,9 @@ class DataPart:
         (0.7, 0.15, 0.15), "shares of the people for training, validation and test; nobody is in two", low=0
     )
     split_seed: int = option(0, "which people go where", low=0)
-    per_class: int = option(2, "leave out classes of the training part with fewer pictures", low=1)
+    per_class: int = option(
+        2, "recognition: leave out people of the training part with fewer pictures", low=1
+    )
     limit: int = option(0, "take only so many pictures of each part; 0: all", low=0)
     options: Options = field(default_factory=dict)
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from mien.core.errors import InputError, ShapeError
 from mien.core.types import Pixels
-from mien.training.augment import AugmentConfig, build_augment, build_batch_mix
+from mien.training.augment import AugmentConfig, build_augment
 from mien.training.augment.geometry import MIRRORED, Motion, draw_motion
+from mien.training.augment.mix import mixup
 from mien.training.data.dataset import luma
+from mien.training.trainee import Trainee
 
 EVERYTHING: dict[str, float] = {field.name: 0.5 for field in dataclasses.fields(AugmentConfig)} | {
     "rotate": 20.0
@@ -148,13 +150,16 @@ def test_says_what_it_wanted() -> None:
 
 
 def test_mixup_mixes_pictures_and_losses_by_one_share() -> None:
-    mix = build_batch_mix({"mixup": 0.4})
-    assert mix is not None
     pictures, labels = torch.rand(6, 1, 4, 4), torch.arange(6)
-    mixed = mix(pictures, labels, np.random.default_rng(0))
-    assert 0.5 <= mixed.share <= 1
-    again = mixed.share * pictures[mixed.first] + (1 - mixed.share) * pictures[mixed.second]
-    torch.testing.assert_close(mixed.pictures, again)
-    value = mixed.loss(lambda features, of: (features * of).sum(), torch.ones(6))
-    assert value.item() == pytest.approx(15.0)
-    assert build_batch_mix({}) is None
+    mixed, mix = mixup(pictures, labels, 0.4, np.random.default_rng(0))
+    assert 0.5 <= mix.share < 1
+    torch.testing.assert_close(mixed, mix.share * pictures + (1 - mix.share) * pictures[mix.targets])
+    # Both labels count in the loss, each by its share: here the loss is the mean label.
+    trainee = Trainee(torch.nn.Identity(), _MeanLabel())
+    value = trainee(mixed, torch.zeros(6), mix._replace(targets=torch.ones(6)))
+    assert value.item() == pytest.approx(1 - mix.share)
+
+
+class _MeanLabel(torch.nn.Module):
+    def forward(self, answers: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return labels.mean()

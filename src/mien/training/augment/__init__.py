@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,7 @@ from mien.training.augment.geometry import MIRRORED, Motion, draw_motion, move_p
 from mien.training.augment.mask import wear_mask
 from mien.training.options import option, read_options
 
-if TYPE_CHECKING:
-    from mien.training.augment.mix import BatchMix
-
-__all__ = ["Augment", "AugmentConfig", "MixConfig", "build_augment", "build_batch_mix"]
+__all__ = ["Augment", "AugmentConfig", "build_augment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,6 @@ class AugmentConfig:
     jpeg: float = option(0.0, "chance of having been a JPEG of low quality", low=0, high=1)
     occlusion: float = option(0.0, "chance of a random patch (random erasing)", low=0, high=1)
     mask: float = option(0.0, "chance of a surgical mask, rendered onto the face", low=0, high=1)
-
-
-@dataclass(frozen=True, slots=True)
-class MixConfig:
-    mixup: float = option(0.0, "alpha of mixup's Beta distribution; 0: off, 0.2 is usual", low=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +103,6 @@ class Augment:
 def build_augment(options: Mapping[str, Any], mirrored: tuple[int, ...] | None = None) -> Augment:
     """Make the augmentation that a recipe asks for; raises `InputError` for an unknown option or value."""
     return Augment(read_options(AugmentConfig, "the augmentation", options), mirrored)
-
-
-def build_batch_mix(options: Mapping[str, Any]) -> BatchMix | None:
-    """Make what mixes the pictures of a batch, or None where nothing is to be mixed."""
-    config = read_options(MixConfig, "the mixing", options)
-    if config.mixup == 0:
-        return None
-    from mien.training.augment.mix import BatchMix
-
-    return BatchMix(config.mixup)
 
 
 def _chance(share: float, rng: np.random.Generator) -> bool:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mixed:
-    """A mixed batch.    share: of the first labels, 0.5..1."""
-
-    pictures: Tensor
-    first: Tensor
-    second: Tensor
-    share: float
-
-    def loss(self, loss: Callable[[Tensor, Tensor], Tensor], features: Tensor) -> Tensor:
-        """The loss of both labels, each by its share."""
-        return self.share * loss(features, self.first) + (1 - self.share) * loss(features, self.second)
+from mien.training.trainee import Mix
 
 
-@dataclass(frozen=True, slots=True)
-class BatchMix:
-    """alpha: of the Beta distribution that the share is drawn from."""
+def mixup(pictures: Tensor, labels: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Mix]:
+    """(N, C, H, W) and (N,) -> every picture mixed with another one of the batch, all by one share.
 
-    alpha: float
-
-    def __call__(self, pictures: Tensor, labels: Tensor, rng: np.random.Generator) -> Mixed:
-        """(N, C, H, W) and (N,) -> every picture mixed with another one of the batch, all by one share."""
-        share = float(rng.beta(self.alpha, self.alpha))
-        share = max(share, 1 - share)  # the first label stays the main one
-        order = torch.from_numpy(rng.permutation(len(labels))).to(labels.device)
-        mixed = share * pictures + (1 - share) * pictures[order]
-        return Mixed(mixed, labels, labels[order], share)
+    alpha: of the Beta distribution that the share is drawn from.
+    """
+    share = float(rng.beta(alpha, alpha))
+    share = max(share, 1 - share)  # the first label stays the main one
+    order = torch.from_numpy(rng.permutation(len(labels))).to(labels.device)
+    return share * pictures + (1 - share) * pictures[order], Mix(labels[order], share)

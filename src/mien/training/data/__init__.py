@@ -12,6 +12,7 @@ from typing import Any
 
 from mien.core.errors import InputError
 from mien.training.data.listing import Listing, Sample, split_by_identity
+from mien.training.recipe import DataPart
 from mien.training.registry import Entry as SourceEntry
 from mien.training.registry import config_of, find_entry, load_file
 
@@ -20,6 +21,7 @@ __all__ = [
     "Listing",
     "Sample",
     "SourceEntry",
+    "read_listing",
     "read_source",
     "source_config",
     "split_by_identity",
@@ -53,6 +55,13 @@ def read_source(name: str, root: Path, **options: Any) -> Listing:
     if not listing.samples:
         raise InputError(f"{what} found no pictures under {root}: check the path and the source's options")
     return listing
+
+
+def read_listing(data: DataPart) -> Listing:
+    """List the pictures of a recipe's section [data]; raises `InputError`, also where it names none."""
+    if not data.root:
+        raise InputError("the recipe names no data: --set data.root=FOLDER")
+    return read_source(data.source, Path(data.root), **data.options)
 
 
 def source_config(name: str) -> type[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,27 +70,8 @@ def cut(image: Image, corners: tuple[float, float, float, float], size: int) -> 
     return Crop(warp_affine(image.pixels, matrix, (size, size), antialias=True), matrix)
 
 
-def arcface(sample: Sample, size: int) -> Crop:
-    """The face, found by mien's pipeline and moved onto ArcFace's template; kept below mien's cache."""
-    return _pipeline("arcface")(sample, size)
-
-
-def dlib(sample: Sample, size: int) -> Crop:
-    """The face, found by mien's pipeline and moved onto dlib's template; kept below mien's cache."""
-    return _pipeline("dlib")(sample, size)
-
-
-@cache
-def _pipeline(template: str) -> Align:
-    from mien.training.data.align import PipelineAlign
-
-    return PipelineAlign(template)
-
-
 ALIGNMENTS: Mapping[str, Align] = {
     "whole": whole_picture,
     "centre": centre_square,
     "box": boxed,
-    "arcface": arcface,
-    "dlib": dlib,
 }

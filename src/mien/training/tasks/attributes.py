@@ -57,8 +57,8 @@ class Config:
 
 def prepare(recipe: Recipe, config: Config) -> Job:
     _check_loss(recipe)
-    parts = read_parts(recipe)
     questions = config.questions or (LABEL,)
+    parts = read_parts(recipe, classes=LABEL in questions)
     classes = {name: _classes(parts.train, name) for name in questions}
     train = Questioned(pictures(recipe, parts.train, training=True), classes)
     facts = {
@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, config: Config) -> Job:
         net=build(recipe, config, facts),
         criterion=MultiTask(train.targets, classes, weights, config),
         train=train,
-        labels=np.maximum(next(iter(train.targets.values())), 0),
+        labels=next(iter(train.targets.values())) - IGNORED,  # no answer is a label of its own
         files=parts.train.files,
         validate=validation.measure,
         test=(lambda net, device, _: test.measure(net, device)) if test else None,

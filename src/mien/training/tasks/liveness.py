@@ -47,7 +47,7 @@ class Config:
 def prepare(recipe: Recipe, config: Config) -> Job:
     if recipe.loss.name not in ("", "cross-entropy") or recipe.loss.options:
         raise InputError("liveness is learned by cross-entropy: leave [loss] out")
-    parts = read_parts(recipe)
+    parts = read_parts(recipe, classes=True)
     train = _Living(recipe, parts.train, config, "training", training=True)
     validation = _Living(recipe, parts.validation, config, "validation")
     test = _Living(recipe, parts.test, config, "test") if len(parts.test) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from mien.core.errors import InputError, ThinData
 from mien.core.modelcard import Preprocess
 from mien.core.types import Pixels
 from mien.training.augment import build_augment
-from mien.training.data import Listing, read_source, split_by_identity
+from mien.training.data import Listing, read_listing, split_by_identity
 from mien.training.data.crops import ALIGNMENTS, Align
 from mien.training.data.dataset import PictureDataset
 from mien.training.nets import build_net
@@ -47,14 +46,20 @@ class Parts(NamedTuple):
     lost: Mapping[str, Any] = MappingProxyType({})
 
 
-def read_parts(recipe: Recipe) -> Parts:
-    """List a recipe's pictures and deal them by person."""
-    data = recipe.data
-    if not data.root:
-        raise InputError("the recipe names no data: --set data.root=FOLDER")
-    listing = read_source(data.source, Path(data.root), **data.options)
+def read_parts(recipe: Recipe, *, classes: bool = False) -> Parts:
+    """List a recipe's pictures and deal them by person.
+
+    classes: labels are what is to be learned and not who is shown, so they must not be dealt as people.
+    """
+    listing = read_listing(recipe.data)
+    if classes and all(sample.group == sample.label for sample in listing.samples):
+        raise InputError(
+            "this data does not say who is shown, so each class would fall into one part: name people with "
+            "data.group (source csv) or a group `person` in data.pattern (source paths; "
+            "'(?P<label>[^/]+)/(?P<person>.*)' takes every picture for another person)"
+        )
     parts = deal(recipe, listing)
-    return _with_faces(recipe, parts) if data.align in TEMPLATES else parts
+    return _with_faces(recipe, parts) if recipe.data.align in TEMPLATES else parts
 
 
 def _with_faces(recipe: Recipe, parts: Parts) -> Parts:
@@ -63,7 +68,7 @@ def _with_faces(recipe: Recipe, parts: Parts) -> Parts:
 
     data = recipe.data
     whole = Listing(tuple(sample for part in parts[:3] for sample in part.samples))
-    acquired = acquire(whole, find_align(data.align), data.size)
+    acquired = acquire(whole, _align_of(recipe), data.size)
     if not acquired.listing.samples:
         raise ThinData(f"no face was found in {data.root}: check the pictures, or set data.align to whole")
     if acquired.failures:
@@ -118,7 +123,7 @@ def pictures(
         data.size,
         data.channels,
         varied,
-        find_align(data.align),
+        _align_of(recipe),
         classes=classes,
         # A few hundred megabytes at most; reading and decoding each epoch anew costs more than the memory.
         keep=not readers(recipe.run.workers, find_device(recipe.run.device))
@@ -127,15 +132,22 @@ def pictures(
     )
 
 
-def find_align(name: str) -> Align:
-    """What cuts a sample to a square, by the name that recipes use."""
+def find_align(name: str, *, mesh: bool = False) -> Align:
+    """What cuts a sample to a square, by the name that recipes use.
+
+    mesh: keep the face's 468 points with crops that the pipeline cuts, for masks to follow.
+    """
     if name in ALIGNMENTS:
         return ALIGNMENTS[name]
     if name in TEMPLATES:
         from mien.training.data.align import PipelineAlign
 
-        return PipelineAlign(name)
+        return PipelineAlign(name, mesh=mesh)
     raise InputError(f"data.align cannot be {name!r}: choose {', '.join([*ALIGNMENTS, *TEMPLATES])}")
+
+
+def _align_of(recipe: Recipe) -> Align:
+    return find_align(recipe.data.align, mesh=build_augment(recipe.augment.options).config.mask > 0)
 
 
 def template_of(recipe: Recipe, wanted: str) -> str:
