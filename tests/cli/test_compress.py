@@ -138,7 +138,8 @@ def test_people_read_a_table_of_before_and_after(
     ("arguments", "said"),
     [
         (["--to", "int4"], "--to int8"),
-        (["--method", "guess"], "--method minmax"),
+        (["--method", "guess"], "choose --method minmax"),
+        (["--name", "../Mine"], "is no model name"),
         (["--keep-float", "9"], "3 layers"),
         (["--pairs", "x"], "either --people"),
         (["--budget", "-1"], "budget"),
@@ -151,6 +152,21 @@ def test_a_wrong_option_is_the_callers_fault(
     code, out = outcome([*command, *arguments, "--json"], capsys)
     assert code == 2
     assert said in json.loads(out)["error"]["message"]
+
+
+@pytest.mark.parametrize("words", [("--name", "Mine"), ("--method", "guess"), ("--to", "int4")])
+def test_a_wrong_option_is_told_before_the_work(
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, str],
+) -> None:
+    def cut(*_: object) -> Crops:
+        raise AssertionError("crops were cut first")
+
+    monkeypatch.setattr(crops, "cut_crops", cut)
+    monkeypatch.setattr(compare, "cut_crops", cut)
+    assert outcome([*command, *words, "--json"], capsys)[0] == 2
 
 
 def test_a_model_of_another_task_is_not_compressed(

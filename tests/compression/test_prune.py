@@ -97,6 +97,29 @@ def test_the_answer_keeps_its_length_and_gradients_flow() -> None:
     assert all(p.grad is not None for p in pruned.parameters())
 
 
+class Method(nn.Module):
+    """A sum written as a method ties both sides like ``+``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.branch = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        answer: torch.Tensor = self.last(x.add(self.branch(x))).flatten(1)
+        return answer
+
+
+def test_a_sum_that_is_a_method_ties_both_sides_too() -> None:
+    (group,) = [g for g in trace_channels(Method(), torch.zeros(1, 3, 4, 4)).groups() if "stem" in g]
+    assert group == ["stem", "branch"]
+    assert prune_channels(Method(), torch.zeros(1, 3, 4, 4), 0.5).net(torch.zeros(1, 3, 4, 4)).shape == (
+        1,
+        64,
+    )
+
+
 class Odd(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from mien.compression.distill import distillation_job, student_model
 from mien.compression.learn import learn
 from mien.compression.recipes import read_compress_recipe, shipped
 from mien.compression.teacher import Lessons
-from mien.compression.thin import load_run, sparsify, thin, thin_recipe, to_model
+from mien.compression.thin import hold_zeros, load_run, sparsify, thin, thin_recipe, to_model
 from mien.core.errors import InputError
 from mien.runtime.session import open_network
 from mien.training.recipe import DataPart, NetPart, OptimiserPart, Recipe, RunPart, TaskPart
@@ -68,6 +68,12 @@ def test_a_run_is_thinned_trained_on_and_exported(run: Path, tmp_path: Path) -> 
     assert (small[0].name, small[0].template, small[0].dimension) == ("tiny_pruned", "arcface", 8)
 
 
+def test_the_fine_tuning_s_rate_is_a_tenth_also_of_an_optimiser_s_own(recipe: Recipe) -> None:
+    for name, own in (("adamw", 1e-3), ("momentum", 0.1)):
+        plan = thin_recipe(replace(recipe, optimiser=OptimiserPart(name)), "tiny_pruned", 1)
+        assert plan.optimiser.options["lr"] == pytest.approx(own / 10)
+
+
 def test_a_stopped_run_is_gone_on_with_only_when_asked(run: Path, tmp_path: Path) -> None:
     whole = load_run(run)
     job, _ = thin(whole, 0.3, "l1")
@@ -89,6 +95,16 @@ def test_zero_weights_stay_zero_while_the_others_learn(run: Path, tmp_path: Path
     after = net.state_dict()
     assert all(bool((after[f"{name}.weight"][mask] == 0).all()) for name, mask in zero.items())
     assert sum(int(mask.sum()) for mask in zero.values()) > 0
+
+
+def test_zeros_are_held_wherever_the_net_has_moved() -> None:
+    net = torch.nn.Linear(3, 2)
+    with torch.no_grad():
+        net.weight[0] = 0
+    hold_zeros(net)
+    net = net.to("meta")  # the mask stays behind, as on a CPU when the net goes to a GPU
+    net(torch.ones(1, 3, device="meta")).sum().backward()
+    assert net.weight.grad is not None
 
 
 def test_only_recognition_can_be_measured(run: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:

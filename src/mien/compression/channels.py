@@ -52,7 +52,15 @@ _PASSING_CALLS: tuple[Any, ...] = (
     torch.relu,
     torch.sigmoid,
 )
-_TYING: tuple[Any, ...] = (operator.add, operator.iadd, operator.mul, operator.imul, torch.add, torch.mul)
+_TYING: tuple[Any, ...] = (
+    operator.add,
+    operator.iadd,
+    operator.mul,
+    operator.imul,
+    torch.add,
+    torch.mul,
+    *("add", "add_", "mul", "mul_"),  # as methods
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +183,7 @@ class _Follower:
         sources = [arg for arg in node.args if isinstance(arg, fx.Node)]
         if target in _TYING and len(sources) == 2:
             return self._tied(*(self.values[source] for source in sources))
-        if target in _TYING or target in _PASSING_CALLS or target in ("relu", "contiguous", "mul", "add"):
+        if target in _TYING or target in _PASSING_CALLS or target in ("relu", "contiguous"):
             return self.values[sources[0]]
         if target in (torch.flatten, "flatten"):
             return _flattened(self.values[sources[0]], sources[0], node)

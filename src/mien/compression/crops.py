@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from mien.core.protocols import Network
 from mien.core.types import LocatedFace
 from mien.detection.select import select
 from mien.embedding.embedder import unit_rows
+from mien.evaluation.acquire import in_order
 from mien.pipeline.analyze import Analyzer
-from mien.runtime.machine import cores
 
 BATCH = 32
 
@@ -54,29 +52,19 @@ def cut_crops(
     kept: list[NDArray[np.uint8]] = []
     numbers: list[int] = []
     failures: dict[str, str] = {}
-    count = analyzer.config.streams or cores()
-    ahead: deque[tuple[int, Future[NDArray[np.uint8]]]] = deque()
 
-    def take() -> None:
-        number, waiting = ahead.popleft()
+    def cut(picture: Path) -> NDArray[np.uint8] | InputError:
         try:
-            kept.append(waiting.result())
+            return _cut(analyzer, picture, which, template)
+        except InputError as error:  # told among the failures
+            return error
+
+    for number, found in enumerate(in_order(analyzer, cut, pictures, done)):
+        if isinstance(found, InputError):
+            failures[str(pictures[number])] = str(found)
+        else:
+            kept.append(found)
             numbers.append(number)
-        except InputError as error:
-            failures[str(pictures[number])] = str(error)
-        done()
-
-    with ThreadPoolExecutor(count, thread_name_prefix="mien") as pool:
-        try:
-            for number, picture in enumerate(pictures):
-                ahead.append((number, pool.submit(_cut, analyzer, picture, which, template)))
-                if len(ahead) > 3 * count:
-                    take()
-            while ahead:
-                take()
-        finally:
-            for _, waiting in ahead:
-                waiting.cancel()
     if not kept:
         raise ThinData("no picture shows a face that could be found: give others")
     return Crops(np.stack(kept), np.array(numbers, np.int64), failures)

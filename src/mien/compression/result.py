@@ -28,6 +28,12 @@ class Saved:
         return {"card": str(self.card), "file": str(self.model), "aside": self.aside}
 
 
+def check_name(name: str) -> None:
+    """Raise InputError for a name that no card may have."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r} is no model name: use small letters, digits, - and _, at most 64")
+
+
 def new_card(
     source: ModelCard, name: str, data: bytes, how: str, precisions: tuple[Precision, ...]
 ) -> ModelCard:
@@ -36,8 +42,7 @@ def new_card(
     how: one sentence that goes before the notes.
     raises: InputError for a name that no card may have.
     """
-    if not NAME.fullmatch(name):
-        raise InputError(f"{name!r} is no model name: use small letters, digits, - and _, at most 64")
+    check_name(name)
     return replace(
         source,
         name=name,

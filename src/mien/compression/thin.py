@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mien.compression.prune import By, prune_channels, zero_weights
 from mien.core.errors import InputError
@@ -17,6 +17,8 @@ from mien.core.modelcard import ModelCard
 from mien.training.checkpoint import find_checkpoint, load_checkpoint
 from mien.training.export_onnx import check_parity, make_card, onnx_bytes
 from mien.training.job import Job
+from mien.training.optimisers import optimiser_config
+from mien.training.options import read_options
 from mien.training.recipe import Recipe
 from mien.training.recipefile import parse_recipe
 from mien.training.tasks import export, prepare
@@ -54,8 +56,9 @@ def load_run(place: Path) -> Whole:
 
 def thin_recipe(recipe: Recipe, name: str, epochs: int) -> Recipe:
     """The recipe of the fine-tuning: that of the run at a tenth of its learning rate, without warm-up."""
-    options = dict(recipe.optimiser.options)
-    options["lr"] = GENTLE * float(options.get("lr", 1e-3))
+    part = recipe.optimiser
+    lr = read_options(optimiser_config(part.name), f"the optimiser {part.name}", part.options).lr
+    options = {**part.options, "lr": GENTLE * lr}
     return replace(
         recipe,
         name=name,
@@ -94,4 +97,8 @@ def hold_zeros(net: nn.Module) -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             mask = module.weight.detach() != 0
-            module.weight.register_hook(partial(torch.mul, mask))  # type: ignore[no-untyped-call]  # in the stub
+            module.weight.register_hook(partial(_where, mask))  # type: ignore[no-untyped-call]  # in the stub
+
+
+def _where(mask: Tensor, gradient: Tensor) -> Tensor:
+    return gradient * mask.to(gradient.device)  # the net may have moved since

@@ -30,9 +30,23 @@ Pairs = Annotated[
 ]
 Images = Annotated[Path | None, typer.Option("--images", help="Where the pictures of --pairs are.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the new model and its card.")]
+
+
+def _check_name(name: str | None) -> str | None:
+    from mien.compression.result import check_name
+
+    if name is not None:
+        check_name(name)
+    return name
+
+
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Name of the new model; default: the old one's and how it was made."),
+    typer.Option(
+        "--name",
+        help="Name of the new model; default: the old one's and how it was made.",
+        callback=_check_name,
+    ),
 ]
 Budget = Annotated[
     float, typer.Option("--budget", help="Points of TMR (true match rate) that may be lost at --fmr.")

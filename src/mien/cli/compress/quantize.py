@@ -57,8 +57,11 @@ def quantize(
     Ends with a table of before and after. Exit code 1 if the new model loses more accuracy than the budget,
     is slower, or neither smaller nor faster: it is kept, but apart.
     """
+    from typing import get_args
+
     from mien.cli.session import open_analyzer
     from mien.compression.accuracy import check_support
+    from mien.compression.calibrate import Method
     from mien.compression.crops import cut_crops, template_of
     from mien.compression.guard import check_budget
     from mien.compression.result import new_card
@@ -70,6 +73,10 @@ def quantize(
 
     if to not in ("int8", "float16"):
         raise InputError(f"nothing is made {to!r} here: choose --to int8 or --to float16")
+    if method not in get_args(Method):
+        raise InputError(
+            f"no way to calibrate is called {method!r}: choose --method {', '.join(get_args(Method))}"
+        )
     source = card(model)
     template_of(source)
     check_budget(budget / 100)
@@ -97,15 +104,11 @@ def quantize(
 def _make(
     to: str, data: bytes, source: ModelCard, crops: NDArray[np.uint8], method: str, keep_float: int
 ) -> Quantised:
-    from typing import cast, get_args
+    from typing import cast
 
     from mien.compression.calibrate import Method
     from mien.compression.quantize import to_float16, to_int8
 
-    if method not in get_args(Method):
-        raise InputError(
-            f"no way to calibrate is called {method!r}: choose --method {', '.join(get_args(Method))}"
-        )
     if to == "float16":
         return to_float16(data, source, crops)
     return to_int8(data, source, crops, method=cast(Method, method), keep_float=keep_float)
