@@ -27,8 +27,8 @@ def whole(given: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(with_run(given, keep=9), tmp_path_factory.mktemp("whole") / "run")
 
 
-def with_run(given: Recipe, **changes: int) -> Recipe:
-    return dataclasses.replace(given, run=dataclasses.replace(given.run, **changes))
+def with_run(given: Recipe, *, epochs: int = 4, keep: int = 2) -> Recipe:
+    return dataclasses.replace(given, run=dataclasses.replace(given.run, epochs=epochs, keep=keep))
 
 
 def steps(out: Path) -> list[int]:

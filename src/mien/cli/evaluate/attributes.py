@@ -56,7 +56,8 @@ def attributes(
     true = read_table(labels, ["file", *wanted])
     if predictions is not None:
         said = read_table(predictions, ["file", *wanted.values()])
-        page.same_pictures(*({row.cells["file"] for row in one.rows} for one in (true, said)), predictions)
+        asked, answered = ({row.cells["file"] for row in one.rows} for one in (true, said))
+        page.same_pictures(asked, answered, predictions)
         answers = {
             finding: {row.cells["file"]: row.cells[finding] for row in said.rows}
             for finding in wanted.values()

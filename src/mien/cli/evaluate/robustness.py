@@ -60,9 +60,8 @@ def robustness(
         if html is not None:
             from mien.evaluation.pages.robustness import examples, robustness_page
 
-            shown = examples(
-                analyzer, next(paths[1] for paths in found.values() if len(paths) > 1), wanted, which
-            )
+            damaged = (paths[1] for paths in found.values() if len(paths) > 1)
+            shown = examples(analyzer, damaged, wanted, which)
             page.write(html, robustness_page(report, shown, page.this_run(names)))
     if as_json:
         emit({**report.to_dict(), "models": names})

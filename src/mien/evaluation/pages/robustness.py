@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from mien.core.errors import InputError
+from mien.core.types import Box, Pixels
 from mien.detection.select import select
 from mien.evaluation.pages.faces import crop_around
 from mien.evaluation.pages.frame import Run, report_page
@@ -45,20 +47,26 @@ def robustness_page(report: RobustnessReport, examples: Mapping[str, Sequence[Pi
 
 
 def examples(
-    analyzer: Analyzer, picture: Path, wanted: Sequence[Damage], which: str
+    analyzer: Analyzer, pictures: Iterable[Path], wanted: Sequence[Damage], which: str
 ) -> dict[str, list[Picture]]:
-    """One face under every damage, level by level.
+    """The face of the first of these pictures that shows one, under every damage; nothing where none does."""
+    for picture in pictures:
+        try:
+            image = analyzer.open(picture).image
+            found = analyzer.detector.detect(image)
+            box = found[select(found, which, image.width, image.height, picture.name)].box
+        except InputError:  # counted in the report as no face found; another picture will do here
+            continue
+        return _damaged(image.pixels, box, wanted)
+    return {}
 
-    raises: `NoFaceFound` where the picture shows none.
-    """
-    image = analyzer.open(picture).image
-    found = analyzer.detector.detect(image)
-    box = found[select(found, which, image.width, image.height, picture.name)].box
-    face = crop_around(image.pixels, box)
+
+def _damaged(pixels: Pixels, box: Box, wanted: Sequence[Damage]) -> dict[str, list[Picture]]:
+    face = crop_around(pixels, box)
     # The crop is the same face in a smaller picture; the box moves with its corner.
     half = max(box.width, box.height) * 0.85
     left, top = max(0, int(box.center[0] - half)), max(0, int(box.center[1] - half))
-    inside = type(box)(box.x1 - left, box.y1 - top, box.x2 - left, box.y2 - top)
+    inside = Box(box.x1 - left, box.y1 - top, box.x2 - left, box.y2 - top)
     return {
         damage.name: [
             embed(damage.apply(face, inside, level), f"{damage.name} {level:g}", f"{level:g}", long_side=200)
