@@ -18,6 +18,7 @@ from mien.evaluation.protocols.pairs import PairList
 
 MOST_IMPOSTORS = 200_000  # more do not narrow the interval, because the people repeat
 DEFAULT_FMR = 1e-3
+Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,30 @@ class AccuracyChange:
     fmr: float
     genuine: int
     impostors: int
+
+    @property
+    def measure(self) -> str:
+        return f"TMR at FMR {self.fmr:g}"
+
+    def rows(self) -> list[Row]:
+        """Measure, before, after, change."""
+        low, high = (100 * end for end in self.interval)
+        before, after = self.before, self.after
+        return [
+            (
+                self.measure,
+                f"{100 * before.tmr:.2f} %",
+                f"{100 * after.tmr:.2f} %",
+                f"{-100 * self.lost:+.2f} points ({-high:+.2f} … {-low:+.2f})",
+            ),
+            (
+                "EER",
+                f"{100 * before.eer:.2f} %",
+                f"{100 * after.eer:.2f} %",
+                f"{100 * (after.eer - before.eer):+.2f} points",
+            ),
+            ("AUC", f"{before.auc:.5f}", f"{after.auc:.5f}", ""),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         sides = {"before": self.before, "after": self.after}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from mien.compression.accuracy import DEFAULT_FMR, Trial, compare_accuracy
+from mien.compression.accuracy import DEFAULT_FMR, AccuracyChange, Trial, compare_accuracy
 from mien.compression.crops import Crops, cut_crops, embed_crops
-from mien.compression.guard import Comparison
+from mien.compression.guard import Change, Comparison
 from mien.compression.speed import compare_speed
 from mien.core.modelcard import ModelCard
+from mien.core.protocols import Network
 from mien.pipeline.analyze import Analyzer
 from mien.runtime.session import OpenNetwork, open_network
 
@@ -29,6 +31,22 @@ class Bench:
     fmr: float = DEFAULT_FMR
     notebook: Path | None = None
 
+    def change(self, before: Network, after: Network) -> AccuracyChange:
+        first, second = (embed_crops(network, self.crops.pixels) for network in (before, after))
+        return compare_accuracy(self.trial, self.crops.picture, first, second, self.fmr)
+
+
+class Measured(Protocol):
+    """What two networks can be measured on: the crops they are fed, and how well each does with them."""
+
+    @property
+    def crops(self) -> Crops: ...
+
+    @property
+    def notebook(self) -> Path | None: ...
+
+    def change(self, before: Network, after: Network) -> Change: ...
+
 
 def prepare_bench(
     analyzer: Analyzer,
@@ -43,18 +61,17 @@ def prepare_bench(
     return Bench(trial, crops, fmr, analyzer.config.cache / "engines.json")
 
 
-def compare(bench: Bench, before: tuple[ModelCard, bytes], after: tuple[ModelCard, bytes]) -> Comparison:
+def compare(bench: Measured, before: tuple[ModelCard, bytes], after: tuple[ModelCard, bytes]) -> Comparison:
     """Measure two networks; each runs on the engine that is fastest for it on this machine."""
     networks = [open_network(card, data, notebook=bench.notebook) for card, data in (before, after)]
     return compare_networks(bench, networks[0], networks[1], len(before[1]), len(after[1]))
 
 
 def compare_networks(
-    bench: Bench, before: OpenNetwork, after: OpenNetwork, size_before: int, size_after: int
+    bench: Measured, before: OpenNetwork, after: OpenNetwork, size_before: int, size_after: int
 ) -> Comparison:
-    first, second = (embed_crops(network, bench.crops.pixels) for network in (before, after))
     return Comparison(
-        accuracy=compare_accuracy(bench.trial, bench.crops.picture, first, second, bench.fmr),
+        accuracy=bench.change(before, after),
         speed=compare_speed(before, after, bench.crops.pixels[:TIMED]),
         size_before=size_before,
         size_after=size_after,

@@ -71,14 +71,14 @@ def cut_crops(
 
 
 def template_of(card: ModelCard) -> str:
-    """The alignment template of an embedding network; other networks are not compressed here.
+    """The alignment template of an embedding network; no other can be distilled, factored or pruned.
 
     raises: InputError for a network of another task, `ModelError` for a card without a template.
     """
     if card.task != "embed":
         raise InputError(
-            f"{card.name} is for the task {card.task!r}: compression measures its cost on embeddings, so "
-            "give a model for the task 'embed' (`mien models list --task embed`)"
+            f"{card.name} is for the task {card.task!r}, and this way of compressing measures its cost on "
+            "embeddings: give a model for the task 'embed' (`mien models list --task embed`)"
         )
     if card.template is None:
         raise ModelError(f"the card of {card.name} names no alignment template: add one to it")

@@ -5,21 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from mien.compression.accuracy import AccuracyChange
+from mien.compression.accuracy import Row
 from mien.compression.speed import SpeedChange
 from mien.core.errors import InputError, NotAnImprovement
+from mien.evaluation.metrics.intervals import Interval
 
 DEFAULT_BUDGET = 0.01
 ALIKE = 0.03  # a difference of time or size below this share is none
+
+
+class Change(Protocol):
+    """How well two networks do the same task.
+
+    lost: by how much the second is worse, as a share; negative where it is better.    interval: 95 % of it.
+    measure: what was measured, as the verdict names it.
+    """
+
+    @property
+    def lost(self) -> float: ...
+
+    @property
+    def interval(self) -> Interval: ...
+
+    @property
+    def measure(self) -> str: ...
+
+    def rows(self) -> list[Row]:
+        """Measure, before, after, change: its part of the table."""
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two networks side by side; sizes in bytes of their files."""
 
-    accuracy: AccuracyChange
+    accuracy: Change
     speed: SpeedChange
     size_before: int
     size_after: int
@@ -54,7 +77,7 @@ class Verdict:
 def judge(found: Comparison, budget: float = DEFAULT_BUDGET) -> Verdict:
     """An improvement keeps the accuracy budget, is not slower, and is smaller or faster.
 
-    budget: the TMR that may be lost, as a share.
+    budget: what may be lost of the measure (TMR, right answers …), as a share.
     Slower or faster is what the whole interval says: noise is neither.
     """
     check_budget(budget)
@@ -62,7 +85,7 @@ def judge(found: Comparison, budget: float = DEFAULT_BUDGET) -> Verdict:
     lost, speed = found.accuracy.lost, found.speed
     if lost > budget:
         reasons.append(
-            f"it loses {100 * lost:.1f} points of TMR at FMR {found.accuracy.fmr:g}, and the budget is "
+            f"it loses {100 * lost:.1f} points of {found.accuracy.measure}, and the budget is "
             f"{100 * budget:.1f}"
         )
     if speed.interval.low > 1 + ALIKE:
@@ -73,9 +96,9 @@ def judge(found: Comparison, budget: float = DEFAULT_BUDGET) -> Verdict:
 
 
 def check_budget(budget: float) -> None:
-    """Raise InputError unless ``budget`` is a share of TMR."""
+    """Raise InputError unless ``budget`` is a share."""
     if not 0 <= budget <= 1:
-        raise InputError(f"a budget is a share of TMR from 0 to 1, not {budget}: 0.01 is one point")
+        raise InputError(f"a budget is a share from 0 to 1, not {budget}: 0.01 is one point")
 
 
 def refusal(verdict: Verdict, name: str, kept: Path) -> NotAnImprovement:
@@ -86,21 +109,13 @@ def refusal(verdict: Verdict, name: str, kept: Path) -> NotAnImprovement:
     )
 
 
-def table_rows(found: Comparison) -> Sequence[tuple[str, str, str, str]]:
+def table_rows(found: Comparison) -> Sequence[Row]:
     """Measure, before, after, change: the table that every compression ends with."""
-    accuracy, speed = found.accuracy, found.speed
-    low, high = (100 * end for end in accuracy.interval)
+    speed = found.speed
     faster = 1 / speed.ratio
     fastest, slowest = (1 / end for end in speed.interval)
     return [
-        (
-            f"TMR at FMR {accuracy.fmr:g}",
-            f"{100 * accuracy.before.tmr:.2f} %",
-            f"{100 * accuracy.after.tmr:.2f} %",
-            f"{-100 * accuracy.lost:+.2f} points ({-high:+.2f} … {-low:+.2f})",
-        ),
-        _row("EER", accuracy.before.eer, accuracy.after.eer),
-        ("AUC", f"{accuracy.before.auc:.5f}", f"{accuracy.after.auc:.5f}", ""),
+        *found.accuracy.rows(),
         (
             "file",
             f"{found.size_before / 1e6:.2f} MB",
@@ -114,7 +129,3 @@ def table_rows(found: Comparison) -> Sequence[tuple[str, str, str, str]]:
             f"{faster:.2f} × as fast ({slowest:.2f} … {fastest:.2f})",
         ),
     ]
-
-
-def _row(name: str, before: float, after: float) -> tuple[str, str, str, str]:
-    return name, f"{100 * before:.2f} %", f"{100 * after:.2f} %", f"{100 * (after - before):+.2f} points"

@@ -27,7 +27,7 @@ PROBES = 24  # crops that sensitivity and parity are measured on
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How near the new network's embeddings are to the old ones: cosines over some crops."""
+    """How near the new network's answers are to the old ones, as directions: cosines over some crops."""
 
     mean: float
     least: float
@@ -125,10 +125,10 @@ def parity(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> Parity:
 
 
 def embed_with(card: ModelCard, model: onnx.ModelProto, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, S, S, 3) uint8 RGB -> (N, D) float32 of unit length, one crop at a time."""
+    """(N, S, S, 3) uint8 RGB -> (N, D) float32 of unit length: all outputs of one crop at a time."""
     network = compile_for(card, to_bytes(model))
-    rows = [next(iter(network.run(crop[None]).values())).reshape(1, -1) for crop in crops]
-    return unit_rows(np.concatenate(rows))
+    rows = [np.concatenate([one.ravel() for one in network.run(crop[None]).values()]) for crop in crops]
+    return unit_rows(np.stack(rows))
 
 
 def to_bytes(model: onnx.ModelProto) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.attributes.bands import band
 from mien.core.errors import InputError, ModelMissing, ThinData
@@ -108,10 +109,18 @@ def evaluate_attribute(
     answers = [said.get(name, UNANSWERED) for name in names]
     if all(_is_number(label) for label in labels):
         return _numbers(column, labels, answers)
-    bands = {label: band(label) for label in set(labels)}
-    if all(bands.values()):
-        answers = [_in_band(answer, bands) for answer in answers]
-    return _labels(column, labels, answers)
+    return _labels(column, labels, _as_labels(labels, answers))
+
+
+def right_answers(column: str, labels: Sequence[str], answers: Sequence[str]) -> NDArray[np.bool_]:
+    """Face by face, whether the answer is the label: the trials whose mean is a `LabelReport`'s accuracy.
+
+    raises: InputError for labels that are numbers, of which none is simply right.
+    """
+    if all(_is_number(label) for label in labels):
+        raise InputError(f"{column} is a number, which is never simply right: write bands such as 20-29")
+    pairs = zip(labels, _as_labels(labels, answers), strict=True)
+    return np.array([label.casefold() == answer.casefold() for label, answer in pairs], np.bool_)
 
 
 def answer_of(face: FaceReport, finding: str) -> str:
@@ -183,6 +192,12 @@ def _numbers(column: str, labels: Sequence[str], answers: Sequence[str]) -> Numb
         mean_interval(np.abs(off), np.arange(len(off))),
         tuple(off.tolist()),
     )
+
+
+def _as_labels(labels: Sequence[str], answers: Sequence[str]) -> list[str]:
+    """The answers, numbers among them as the bands that they fall into where the labels are bands."""
+    bands = {label: band(label) for label in set(labels)}
+    return [_in_band(answer, bands) for answer in answers] if all(bands.values()) else list(answers)
 
 
 def _is_number(text: str) -> bool:

@@ -50,7 +50,7 @@ class Answers:
             card = network.network.card
             if set(findings_of(card).values()).isdisjoint(asked):
                 continue
-            said = network.say([_crop(*pair, card) for pair in zip(faces, meshes, strict=True)])
+            said = network.say([crop_for(*pair, card) for pair in zip(faces, meshes, strict=True)])
             for known, more in zip(findings, said, strict=True):
                 _add(known, more, asked)
         points = self.points if "landmarks" in asked else None
@@ -59,7 +59,7 @@ class Answers:
         card = points.network.card
         note = {"landmarks": f"{card.name} tells x and y: z is 0"}
         return [
-            Answer(one, points.locate(_crop(face, mesh, card), mesh.presence), note)
+            Answer(one, points.locate(crop_for(face, mesh, card), mesh.presence), note)
             for one, face, mesh in zip(findings, faces, meshes, strict=True)
         ]
 
@@ -72,8 +72,11 @@ def _add(known: dict[str, Any], more: Mapping[str, Any], asked: Collection[str])
             known[finding] = value
 
 
-def _crop(face: LocatedFace, mesh: Landmarks, card: ModelCard) -> AlignedFace:
-    """Cut a face as `mien train` cuts it (`mien.training.data.align`)."""
+def crop_for(face: LocatedFace, mesh: Landmarks, card: ModelCard) -> AlignedFace:
+    """Cut a face as `mien train` cuts it (`mien.training.data.align`).
+
+    mesh: of the face.    raises: `ModelError` for a card that does not say how.
+    """
     side = card.preprocess.width
     if card.template is None or side is None or side != card.preprocess.height:
         raise ModelError(

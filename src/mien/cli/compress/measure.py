@@ -13,7 +13,7 @@ from mien.core.errors import InputError
 
 if TYPE_CHECKING:
     from mien.compression.accuracy import Trial
-    from mien.compression.compare import Bench
+    from mien.compression.compare import Bench, Measured
     from mien.compression.guard import Comparison
     from mien.core.modelcard import ModelCard
     from mien.pipeline.analyze import Analyzer
@@ -76,7 +76,7 @@ def choose_trial(
 
 
 def finish(
-    bench: Bench,
+    bench: Measured,
     before: tuple[ModelCard, bytes],
     after: tuple[ModelCard, bytes],
     out: Path,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.compress import measure
+from mien.cli.compress import asked, measure
 from mien.cli.output import progress
 from mien.core.errors import InputError
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from mien.compression.quantize import Quantised
     from mien.core.modelcard import ModelCard, Precision
 
-MOST_PICTURES = 256
-
 
 def quantize(
-    model: Annotated[str, typer.Argument(help="An embedding model: its name or its card file (.toml).")],
+    model: Annotated[str, typer.Argument(help="The model: its name, or its card file (.toml).")],
     out: measure.Out,
     people: measure.People = None,
     pairs: measure.Pairs = None,
-    images: measure.Images = None,
+    labels: asked.Labels = None,
+    column: asked.Column = None,
+    points: asked.Points = None,
+    images: asked.Images = None,
     to: Annotated[
         str,
         typer.Option("--to", help="int8 (a quarter of the size, whole numbers) or float16 (half the size)."),
@@ -35,7 +36,7 @@ def quantize(
     pictures: Annotated[
         Path | None,
         typer.Option(
-            "--pictures", help="Calibrate int8 on these; default: a fifth of the people, not measured."
+            "--pictures", help="Calibrate int8 on these; default: a fifth of those given, not measured."
         ),
     ] = None,
     method: Annotated[
@@ -45,7 +46,7 @@ def quantize(
         int, typer.Option("--keep-float", min=0, help="Leave this many layers in float: the most sensitive.")
     ] = 0,
     name: measure.Name = None,
-    budget: measure.Budget = 1.0,
+    budget: asked.Budget = None,
     fmr: measure.Fmr = 1e-3,
     which: measure.Which = "center",
     profile: options.Profile = "balanced",
@@ -60,9 +61,7 @@ def quantize(
     from typing import get_args
 
     from mien.cli.session import open_analyzer
-    from mien.compression.accuracy import check_support
     from mien.compression.calibrate import Method
-    from mien.compression.crops import cut_crops, template_of
     from mien.compression.guard import check_budget
     from mien.compression.result import new_card
     from mien.imaging.sources import iter_pictures
@@ -78,27 +77,23 @@ def quantize(
             f"no way to calibrate is called {method!r}: choose --method {', '.join(get_args(Method))}"
         )
     source = card(model)
-    template_of(source)
-    check_budget(budget / 100)
-    trial, held_out = measure.choose_trial(people, pairs, images, calibrate=pictures is None and to == "int8")
-    check_support(int(trial.same.sum()), int((~trial.same).sum()), fmr)
-    calibration = held_out if pictures is None else [Path(p) for p in iter_pictures(str(pictures))]
+    points_lost = asked.default_budget(source) if budget is None else budget
+    check_budget(points_lost / 100)
+    where = asked.Where(people, pairs, labels, column, points, images, fmr, which)
+    extra = None if pictures is None else [Path(path) for path in iter_pictures(str(pictures))]
+    plan = asked.prepare(source, where, calibrate=extra is None and to == "int8", extra=extra)
     data = fetch(source, allow_noncommercial=allow_noncommercial)
     config = configure(profile, models=model, allow_noncommercial=allow_noncommercial)
     with open_analyzer(config) as analyzer, progress(as_json) as bar:
-        task = bar.add_task("cutting crops", total=len(calibration[:MOST_PICTURES]) + len(trial.pictures))
-        bench = measure.bench_of(analyzer, source, trial, fmr, which, lambda: bar.advance(task))
-        crops = bench.crops
-        if calibration:
-            listed = calibration[:MOST_PICTURES]
-            crops = cut_crops(analyzer, source, listed, which, lambda: bar.advance(task))
+        task = bar.add_task("cutting crops", total=plan.pictures)
+        bench, crops = plan.make(analyzer, lambda: bar.advance(task))
         bar.update(task, description="quantising", total=None)
         made = _make(to, readable(source, data), source, crops.pixels, method, keep_float)
     how = f"{source.name} in {to}, made by `mien compress quantize`."
     precisions: tuple[Precision, ...] = ("int8",) if to == "int8" else source.precisions
     target = new_card(source, name or f"{source.name}_{to}", made.data, how, precisions)
     facts = {"to": to, "calibrated_on": len(crops) if to == "int8" else 0, **made.to_dict()}
-    return measure.finish(bench, (source, data), (target, made.data), out, budget, facts, as_json)
+    return measure.finish(bench, (source, data), (target, made.data), out, points_lost, facts, as_json)
 
 
 def _make(
