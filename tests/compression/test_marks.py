@@ -148,6 +148,8 @@ def test_true_points_are_read_in_the_scheme_of_the_card(card_for: CardFor, tmp_p
     table = listed(tmp_path, [f"{number}.jpg,{points}" for number in range(3)])
     found = asked_points(card, table, tmp_path)
     assert (len(found.pictures), found.measure, found.higher) == (3, "NME", False)
+    with pytest.raises(InputError, match="names no point set"):
+        asked_points(replace(card, scheme=""), table, tmp_path)
 
 
 def test_the_face_with_the_true_points_is_taken_and_no_other() -> None:

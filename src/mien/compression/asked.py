@@ -83,8 +83,16 @@ def asked_labels(card: ModelCard, table: Path, images: Path, column: str | None,
 
 
 def asked_points(card: ModelCard, points: Path, images: Path) -> Asked:
-    """True points in the scheme of the card, as `mien evaluate landmarks` reads them."""
-    wanted = scheme(card.scheme or "mesh468")
+    """True points in the scheme of the card, as `mien evaluate landmarks` reads them.
+
+    raises: InputError for a card without a scheme.
+    """
+    if not card.scheme:
+        raise InputError(
+            f"the card of {card.name} names no point set: only landmark models that say points of a named one, "
+            'as `mien train` writes it (scheme = "ibug68"), are measured here'
+        )
+    wanted = scheme(card.scheme)
     truth: Mapping[Path, NDArray[np.float64]] = read_points(points, images, wanted.points)
     marked = np.stack(list(truth.values()))
     return Asked(
