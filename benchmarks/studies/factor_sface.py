@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +124,7 @@ def in_int8(name: str, data: bytes, lessons: Lessons) -> tuple[ModelCard, bytes]
     """Card and file of a network in int8, calibrated on faces of the lessons."""
     target = named(card("sface"), name, data)
     made = to_int8(data, target, lessons.some(256))
-    return replace(named(target, "int8", made.data), precisions=("int8",)), made.data
+    return new_card(card("sface"), f"{target.name}_int8", made.data, "", ("int8",)), made.data
 
 
 def named(source: ModelCard, name: str, data: bytes) -> ModelCard:

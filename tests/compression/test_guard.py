@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,12 @@ def test_what_is_no_improvement_is_kept_apart_and_says_so_on_its_card(
     assert saved.card == tmp_path / ASIDE / "tiny_int8.toml"
     assert not (tmp_path / "tiny_int8.toml").exists()
     assert find_card(saved.card).measured["verdict"].startswith("not an improvement: it loses 50.0 points")
+
+
+def test_what_the_old_file_was_measured_to_bear_is_not_said_of_the_new_one(card_for: CardFor) -> None:
+    source = replace(card_for(b""), quick_precisions=("int8",), ranges={"inner value": (0.0, 1.0)})
+    made = new_card(source, "tiny_int8", b"after", "", ("int8",))
+    assert (made.quick_precisions, dict(made.ranges)) == ((), {})
 
 
 def test_a_name_that_no_card_may_have_is_refused(card_for: CardFor) -> None:

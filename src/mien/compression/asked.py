@@ -89,8 +89,8 @@ def asked_points(card: ModelCard, points: Path, images: Path) -> Asked:
     """
     if not card.scheme:
         raise InputError(
-            f"the card of {card.name} names no point set: only landmark models that say points of a named one, "
-            'as `mien train` writes it (scheme = "ibug68"), are measured here'
+            f"the card of {card.name} names no point set, and only landmark models with one are measured "
+            'here: name it as `mien train` does, such as scheme = "ibug68"'
         )
     wanted = scheme(card.scheme)
     truth: Mapping[Path, NDArray[np.float64]] = read_points(points, images, wanted.points)

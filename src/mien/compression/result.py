@@ -52,6 +52,8 @@ def new_card(
         size=len(data),
         sources=(),
         precisions=precisions,
+        quick_precisions=(),  # what the old file was measured to bear says nothing of the new one
+        ranges={},
         notes=f"{how}\n{source.notes}".strip(),
         measured={},
     )
