@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.zoo.tiny import CONTENT, make_card
 
-from mien.cli.models import app, profile_models
+from mien.cli.models import app
 from mien.core.errors import InputError, LicenceRefused, ModelMissing, UnknownModel
 from mien.zoo import store
 from mien.zoo.cardfile import format_card
@@ -158,11 +158,3 @@ def test_import_of_ones_own_network(tmp_path: Path, capsys: pytest.CaptureFixtur
     ask(capsys, "import", str(tmp_path / "x.onnx"), "--as", "mynet", "--like", "sface", "--licence", "mine")
     _, said = ask(capsys, "show", "mynet")
     assert (said["licence"], said["commercial"], said["dimension"]) == ("mine", False, 128)
-
-
-@pytest.mark.parametrize(
-    ("profile", "needs"),
-    [("fast", {"yunet", "sface"}), ("balanced", {"yunet", "sface"}), ("accurate", {"sface", "dlib_resnet"})],
-)
-def test_a_profile_names_its_models(profile: str, needs: set[str]) -> None:
-    assert needs <= set(profile_models(profile))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Models: licence, hash and origin; fetch, check, carry.", no_args_is_help=True)
 
 WIDE = 110
-FINDINGS = ("box", "landmarks", "pose", "age", "sex", "expression", "quality", "liveness", "embedding")
 Names = Annotated[list[str] | None, typer.Argument(help="Model names or card files (.toml).")]
 
 
@@ -206,18 +205,12 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {"name": entry.name, "file": entry.file, "sha256": entry.sha256, "size": entry.size}
 
 
-def profile_models(profile: str) -> list[str]:
-    """Every model that a profile may use, whatever is asked of it."""
-    from mien.pipeline.config import configure
-
-    used = configure(profile).model_names(FINDINGS)
-    return [name for names in used.values() for name in names.split("+")]
-
-
 def _chosen(names: list[str] | None, profile: str) -> list[ModelCard]:
+    from mien.pipeline.build import every_model
+    from mien.pipeline.config import configure
     from mien.zoo.registry import card
 
-    return [card(name) for name in dict.fromkeys(names or profile_models(profile))]
+    return [card(name) for name in dict.fromkeys(names or every_model(configure(profile)))]
 
 
 def _summary(card: ModelCard) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from itertools import chain
 from mien.attributes.network import Asked, AttributeNetwork, LivenessNetwork
 from mien.core.errors import UnknownModel
 from mien.core.protocols import Detector
+from mien.core.report import FINDINGS
 from mien.detection.centerface import CenterFace
 from mien.detection.search import Rung, Search
 from mien.detection.second_look import FAINT, SHEET, VIEW, SecondLook
@@ -29,7 +30,16 @@ from mien.pipeline.networks import Networks
 UPRIGHT, PADDED, TURNED, CENTERFACE = 0.6, 0.5, 0.75, 0.5
 MARGIN = 0.25
 QUARTER_TURNS, EIGHTH_TURNS, UPSIDE_DOWN = (2, 6, 4), (1, 7, 3, 5), (4,)
+HARDER = ("yunet", "centerface")  # what looks again where the profile's detector finds nobody
 LEAST_SIDE = 320  # smaller pictures are enlarged: a face of 8 pixels is found then
+
+
+def every_model(config: Config) -> list[str]:
+    """The cards of all networks that this configuration may open, whatever is asked and is in the picture."""
+    named = [*config.model_names(FINDINGS).values(), *HARDER]
+    return list(
+        dict.fromkeys(part for names in named for name in names.split(",") for part in name.split(JOINT))
+    )
 
 
 def build_detector(config: Config, networks: Networks) -> Detector:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from mien import __version__
 from mien.core.errors import MienError
+from mien.pipeline.build import every_model
 from mien.pipeline.config import Config
 from mien.pipeline.networks import Networks
 from mien.runtime.choose import ENGINES
@@ -47,14 +48,9 @@ def checkup(config: Config, networks: Networks) -> Iterator[Finding]:
     yield Finding("processor", "ok", f"{processor()}, {cores()} cores used (MIEN_THREADS changes that)")
     yield from _engines()
     yield from _folders(config)
-    for name in _models(config):
+    for name in every_model(config):
         yield _model(name, networks)
     yield from _optional()
-
-
-def _models(config: Config) -> list[str]:
-    names = config.model_names({"landmarks", "embedding"}).values()
-    return list(dict.fromkeys(part for name in names for part in name.split("+")))
 
 
 def _engines() -> Iterator[Finding]:
