@@ -3,12 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from tests.imaging.pictures import difference, encode, exif, plain
 
 from mien.core.errors import DependencyMissing, ImageError
+from mien.imaging import worker as worker_module
 from mien.imaging import worker_main
 from mien.imaging.decode import decode
 from mien.imaging.limits import Limits
@@ -116,3 +118,24 @@ def test_says_what_to_install_for_heic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(DependencyMissing, match="pip install pillow-heif"):
         worker_main._register_heif()
+
+
+def test_a_picture_that_was_given_up_never_answers_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = DecodeWorker()
+    real = worker_module._exchange
+
+    def interrupted(
+        process: subprocess.Popen[bytes], request: bytes, data: bytes, limits: Limits
+    ) -> NoReturn:
+        assert process.stdin is not None
+        process.stdin.write(request + data)
+        process.stdin.flush()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker_module, "_exchange", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        worker.decode(encode(plain(40, 30), "BMP"), "bmp")
+    monkeypatch.setattr(worker_module, "_exchange", real)
+    found = worker.decode(encode(plain(64, 48), "BMP"), "bmp")
+    worker.close()
+    assert (found.width, found.height) == (64, 48)

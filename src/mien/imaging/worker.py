@@ -79,6 +79,9 @@ class DecodeWorker:
             raise ImageError(
                 "damaged", "the decoder died of this picture: save it as JPEG, PNG or WebP"
             ) from error
+        except BaseException:  # Ctrl-C: the reply that is still to come must not answer the next request
+            self._stop()
+            raise
         finally:
             watch.cancel()
             if overrun.is_set():

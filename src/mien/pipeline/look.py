@@ -32,16 +32,16 @@ def look_at(analyzer: Analyzer, sources: object, *, digests: bool = True) -> Ite
 
     digests: read each picture once more, for its digest.
     """
-    known: dict[str, bytes | InputError] = {}
+    known: dict[int, bytes | InputError] = {}  # by report: one picture may be named twice
 
     def finish(source: object, report: PhotoReport) -> None:
         try:
-            known[report.source] = photo_digest(source)
+            known[id(report)] = photo_digest(source)
         except InputError as error:  # the file went away in between
-            known[report.source] = error
+            known[id(report)] = error
 
     for report in analyzer.analyze_many(sources, ASKED, finish=finish if digests else None):
-        digest = known.pop(report.source, b"")
+        digest = known.pop(id(report), b"")
         if isinstance(digest, InputError):
             yield Look(PhotoReport(report.source, 0, 0, (), digest), b"")
         else:

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
@@ -16,12 +17,12 @@ from typing import cast
 import pytest
 from tests.pipeline.index.standin import StandIn, write_store
 
-from mien.core.errors import InputError, ModelMismatch, StoreCorrupt, WrongKey
+from mien.core.errors import InputError, ModelMismatch, StoreCorrupt, StoreError, WrongKey
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.config import Config, configure
 from mien.pipeline.index.engines import LocalEngine
-from mien.pipeline.index.folder import IndexFolder, is_index
-from mien.pipeline.index.run import Indexed, index
+from mien.pipeline.index.folder import IndexFolder, is_index, open_index
+from mien.pipeline.index.run import Indexed, index, made_by
 from mien.pipeline.index.seen import looks
 from mien.pipeline.look import Look
 
@@ -235,3 +236,39 @@ def test_the_profile_is_part_of_what_an_index_says(tmp_path: Path) -> None:
     assert (made.embedder, made.profile) == ("sface", "balanced")
     assert set(made.models) == {"yunet", "mesh468", "sface"}
     assert replace(made, profile="fast") != made
+
+
+def test_whoever_comes_while_an_index_is_written_waits_and_touches_nothing(tmp_path: Path) -> None:
+    made, out, late = made_by(CONFIG), tmp_path / "out", threading.Event()
+
+    def come() -> None:
+        with open_index(out, made):
+            late.set()
+
+    with open_index(out, made) as opened:
+        unfinished = out / "00000001.new"
+        unfinished.touch()
+        other = threading.Thread(target=come)
+        other.start()
+        assert not late.wait(0.2)
+        assert unfinished.exists()
+        first = opened.id
+    other.join()
+    assert late.is_set()
+    assert not unfinished.exists()
+    assert IndexFolder(out).id == first
+
+
+def test_a_full_disk_is_an_error_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_store(tmp_path / "store", TEXTS)
+    run(tmp_path / "store", tmp_path / "out")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_store(tmp_path / "store", [*TEXTS, "1"])
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(StoreError, match=r"No space left .* which goes on"):
+            run(tmp_path / "store", tmp_path / "out")
+    assert run(tmp_path / "store", tmp_path / "out").before == 25

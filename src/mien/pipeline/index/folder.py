@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from mien.pipeline.index.shard import pack, unpack
 from mien.pipeline.look import Look
 from mien.privacy.keys import master_key
 from mien.privacy.seal import Keyring
+from mien.zoo.lock import exclusive
 
 MARK = "index.json"
 FORMAT = "mien index 1"
+LOCK = "lock"
 SHARD_PHOTOS = 1000
 _SHARDS, _SEALED, _UNFINISHED = "shards", ".sealed", ".new"
 
@@ -102,28 +105,30 @@ class IndexFolder:
         return b"mien index" + self.id + path.stem.encode()
 
 
-def open_index(folder: Path, made: Made) -> IndexFolder:
-    """Open the index in ``folder``, or begin one.
+@contextmanager
+def open_index(folder: Path, made: Made) -> Iterator[IndexFolder]:
+    """Open the index in ``folder``, or begin one, and keep other writers out for the length of the block.
 
     raises: InputError where other files lie there, ModelMismatch where it was made with other networks.
     """
-    if not is_index(folder):
-        try:
-            if folder.exists() and any(folder.iterdir()):
-                raise InputError(f"{folder} holds other files: choose an empty folder with --out")
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        if not is_index(folder) and folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+            raise InputError(f"{folder} holds other files: choose an empty folder with --out")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be used ({error.strerror}): choose another --out") from error
+    with exclusive(folder / LOCK):
+        if not is_index(folder):
             _begin(folder, made)
-        except OSError as error:
-            raise InputError(f"{folder} cannot be used ({error.strerror}): choose another --out") from error
-    index = IndexFolder(folder)
-    if index.made != made:
-        raise ModelMismatch(
-            f"{folder} was made with {index.made.embedder} (profile {index.made.profile}) or other "
-            "versions of its networks: use the same --profile and --models, or choose another --out"
-        )
-    for unfinished in folder.glob(f"**/*{_UNFINISHED}"):
-        unfinished.unlink()
-    return index
+        index = IndexFolder(folder)
+        if index.made != made:
+            raise ModelMismatch(
+                f"{folder} was made with {index.made.embedder} (profile {index.made.profile}) or other "
+                "versions of its networks: use the same --profile and --models, or choose another --out"
+            )
+        for unfinished in folder.glob(f"**/*{_UNFINISHED}"):
+            unfinished.unlink()
+        yield index
 
 
 def is_index(source: object) -> bool:
@@ -148,13 +153,18 @@ def _begin(folder: Path, made: Made) -> None:
 
 def _write_whole(path: Path, data: bytes) -> None:
     fresh = path.with_suffix(_UNFINISHED)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    _sync_folder(path.parent)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror}): make room and run the same again, which goes on"
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -86,7 +86,6 @@ def journal(paths: Sequence[str], config: Config, resume: bool) -> Iterator[Jour
             opened.close()
         yield opened
         opened.close()
-        lock.unlink(missing_ok=True)
 
 
 def _forget(folder: Path) -> None:

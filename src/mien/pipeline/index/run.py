@@ -16,7 +16,6 @@ from mien.pipeline.config import PROFILES, Config
 from mien.pipeline.index.engines import Engine
 from mien.pipeline.index.folder import SHARD_PHOTOS, IndexFolder, Made, open_index
 from mien.pipeline.look import ASKED, Look
-from mien.zoo.lock import exclusive
 from mien.zoo.registry import card
 
 KEEP_EVERY = 20.0  # seconds of work that a kill may cost
@@ -54,9 +53,8 @@ def index(
     """
     start = time.monotonic()
     names = [*dict.fromkeys(os.path.abspath(name) for name in _listed(sources, config))]
-    opened = open_index(folder, made_by(config))
     faces = errors = 0
-    with exclusive(folder / "lock"):
+    with open_index(folder, made_by(config)) as opened:
         if retry:
             opened.forget_errors()
         done = opened.sources()
