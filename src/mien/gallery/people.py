@@ -79,7 +79,6 @@ class People:
         """Note who was seen, save the index, and let go of the store."""
         try:
             self.flush()
-            self.search.refresh()
             self.search.save()
         finally:
             self.records.close()

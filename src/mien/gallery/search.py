@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,11 @@ INDEX_KEY = "index_key"
 SERVED, SERVED_MODELS = "served_revision", "served_models"
 SPARE = 50  # people more than asked for, of whom those that agree better among themselves may overtake
 _PAGE = 500
+_log = logging.getLogger(__name__)
 
 
 class Search:
-    """One index a model, kept up to date with the records.
+    """One index a model, kept up to date with the records; safe for several threads at once.
 
     folder: where snapshots go, or None to keep none.
     """
@@ -44,6 +47,7 @@ class Search:
         self._indexes: dict[str, Index] = {}
         self._revision = 0
         self._changes = 0
+        self._turn = threading.RLock()
         if records.serves:
             self._open_served()
         else:
@@ -51,13 +55,14 @@ class Search:
 
     def refresh(self) -> None:
         """Learn what was committed since, by this process or another."""
-        now = self._records.revision()
-        if now == self._revision:
-            return
-        if self._records.serves:
-            self._refresh_server()
-        else:
-            self._catch_up(now)
+        with self._turn:
+            now = self._records.revision()
+            if now == self._revision:
+                return
+            if self._records.serves:
+                self._refresh_server()
+            else:
+                self._catch_up(now)
 
     def _open_served(self) -> None:
         self._revision = int.from_bytes(self._records.get_meta(SERVED) or b"", "little")
@@ -87,22 +92,24 @@ class Search:
 
     def absorb(self, before: int, after: int, fresh: Mapping[str, tuple[Ids, Templates]]) -> None:
         """After a commit of new people only: take their templates from memory, not from the store."""
-        if self._records.serves or self._revision != before:
-            return  # somebody else wrote too; `refresh` sorts it out
-        for model, (ids, templates) in fresh.items():
-            self._put(model, ids, templates)
-        self._revision = after
+        with self._turn:
+            if self._records.serves or self._revision != before:
+                return  # somebody else wrote too; `refresh` sorts it out
+            for model, (ids, templates) in fresh.items():
+                self._put(model, ids, templates)
+            self._revision = after
 
     def nearest(self, query: Templates, model: str, top: int) -> list[Match]:
         """The ``top`` most similar people, best first, with exact similarities.  query: (D,) protected."""
-        self.refresh()
-        index = self._indexes.get(model)
-        if index is None or not len(index):
-            self._refuse_other_models(model)
-            return []
-        # An index ranks packed bits by their distance alone; how clear they are is weighed in `compare`.
-        spare = SPARE if query.dtype == np.uint8 else 0
-        ids = index.nearest(query, top + spare)
+        with self._turn:
+            self.refresh()
+            index = self._indexes.get(model)
+            if index is None or not len(index):
+                self._refuse_other_models(model)
+                return []
+            # An index ranks packed bits by their distance alone; how clear they are is weighed in `compare`.
+            spare = SPARE if query.dtype == np.uint8 else 0
+            ids = index.nearest(query, top + spare)
         return self.compare(query, model, [int(i) for i in ids], top)
 
     def compare(
@@ -122,13 +129,18 @@ class Search:
         return [Match(id, opened[id].name, score) for score, id in best]
 
     def save(self) -> None:
-        """Write the snapshot, when it is worth the bytes."""
-        size = sum(len(index) for index in self._indexes.values())
-        if self._path is None or size < SNAPSHOT_FROM or self._changes < max(size // 50, 1):
-            return
-        sealed = self._records.get_meta(INDEX_KEY)
-        if sealed is None:
-            return
+        """Learn what is new, and write the snapshot when it is worth the bytes."""
+        with self._turn:
+            # The key first: whoever is erased before it is read is not in the snapshot, and whoever is erased
+            # after takes the key along.
+            sealed = self._records.get_meta(INDEX_KEY)
+            self.refresh()
+            size = sum(len(index) for index in self._indexes.values())
+            worth = size >= SNAPSHOT_FROM and self._changes >= max(size // 50, 1)
+            if self._path is not None and sealed is not None and worth:
+                self._save(self._path, sealed)
+
+    def _save(self, path: Path, sealed: bytes) -> None:
         header = {
             "revision": self._revision,
             "indexes": {m: [i.kind, i.dimension] for m, i in self._indexes.items()},
@@ -136,14 +148,18 @@ class Search:
         parts = (
             (model, name, array) for model, index in self._indexes.items() for name, array in index.state()
         )
-        snapshot.save(self._path, self._vault.sealer, self._index_key(sealed), header, parts)
-        self._changes = 0
+        try:
+            snapshot.save(path, self._vault.sealer, self._index_key(sealed), header, parts)
+            self._changes = 0
+        except OSError as error:  # it only saves the next opening time
+            _log.warning(
+                "the search index could not be kept (%s): the next start takes longer", error.strerror
+            )
 
     def forget(self) -> None:
         """After an erasure: the snapshot's key is gone, and so the file may go."""
         if self._path is not None:
             snapshot.remove(self._path)
-            snapshot.remove(self._path.with_suffix(".new"))
         self._changes = max(self._changes, 1 + sum(len(index) for index in self._indexes.values()))
 
     def size(self, model: str) -> int:

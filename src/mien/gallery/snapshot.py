@@ -6,9 +6,9 @@ records. Erasing somebody replaces that key in the same transaction, so an old s
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,9 +24,17 @@ MAGIC = b"mien index 1\n"
 
 def save(path: Path, sealer: Sealer, key: bytes, header: dict[str, Any], arrays: Arrays) -> None:
     """Write header and (index, name, array) parts; the old file stays until the new one is on disk."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    # Several processes may close the gallery at once: each writes a file of its own.
+    fresh = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.new")
+    try:
+        _write_all(fresh, sealer, key, header, arrays)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_all(path: Path, sealer: Sealer, key: bytes, header: dict[str, Any], arrays: Arrays) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(MAGIC)
         _write(file, sealer, key, 0, json.dumps(header).encode())
         number = 0
@@ -37,7 +45,6 @@ def save(path: Path, sealer: Sealer, key: bytes, header: dict[str, Any], arrays:
         _write(file, sealer, key, number + 1, b"")
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
 
 
 def load(path: Path, sealer: Sealer, key: bytes) -> tuple[dict[str, Any], Arrays]:
@@ -84,6 +91,6 @@ def _about(number: int) -> bytes:
 
 
 def remove(path: Path) -> None:
-    """Delete the file if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    """Delete the file if it is there, and what a process that was killed left of a newer one."""
+    for file in (path, *path.parent.glob(f"{path.stem}.*new")):
+        file.unlink(missing_ok=True)
