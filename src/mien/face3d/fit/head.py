@@ -41,23 +41,24 @@ class FitSettings:
     components: identity components that are solved for.
     contour: how the outline of a turned face is followed in the photo, or None.
     photometric: how brightness corrects the shape, or None: on scans it did not help (docs/face3d.md).
-    scatter: mm, typical distance between a landmark and its place on the model; much more than a single point
+    scatter: mm, typical distance between a landmark and its place on the model; more than a single point
         errs, because neighbouring points err together.
     pixel: px, the landmark network's own grain.
     oval: how many times the outline's points scatter more than the others.
     opening: mm, typical error of the distance between two lips or two lids.
-    turned: by which factor points scatter more, per squared radian of yaw; on 600 renders of our heads the
-        median error was 2.0 mm up to 17 degrees, 2.4 mm up to 34 and 3.4 mm up to 50.
+    turned: by which factor points are trusted less, per squared radian of yaw.  They do not err so much more
+        (median on 600 renders of our heads 2.0 mm up to 17 degrees, 2.4 up to 34, 3.4 up to 50), but more of
+        them together, and the outline tells more there.
     facing: how much less a landmark counts whose skin is seen edge-on; 0 for points that err alike.
     agreement: landmarks that err together count as one; the covariance is widened by this factor.
     """
 
     components: int = 100
-    scatter: float = 10.0
+    scatter: float = 4.0
     pixel: float = 0.7
     oval: float = 2.6
     opening: float = 0.4
-    turned: float = 1.2
+    turned: float = 8.0
     facing: float = 1.0
     agreement: float = 1.0
     priors: Priors = field(default_factory=Priors)
