@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.geometry_eos import eos_heads, eos_version
 from benchmarks.geometry_heads import synthetic, trusting
 from benchmarks.geometry_photos import DATA, cctwelve, locate, london
 from benchmarks.geometry_scans import (
     CAMERA,
+    SIZE,
     Errors,
     Scan,
     errors_of,
@@ -45,14 +47,10 @@ from mien.pipeline.analyze import Analyzer
 from mien.pipeline.reconstruct import head_from_landmarks, photo_camera
 
 YAWS = {"frontal": 0.0, "17 degrees": 0.3, "-17 degrees": -0.3, "35 degrees": 0.61, "-35 degrees": -0.61}
-WAYS = ("ours", "ours, landmarks alone", "ours, with brightness", "mediapipe points", "ours, true landmarks")
 CANONICAL7 = (33, 133, 362, 263, 2, 61, 291)
 """NoW's seven landmarks among the 468."""
 NOISE, DRAWS = 2.0, 3  # pixels, on landmarks that are otherwise true; how often they are drawn
-PEERS = (
-    "eos was not run: its published model (SFM 3448) is for non-commercial research, and it was not fetched; "
-    "MediaPipe is here as its canonical mesh and as the network's own 3-D points"
-)
+MEDIAPIPE = "MediaPipe is here as its canonical mesh and as the network's own 3-D points"
 Array = NDArray[np.float64]
 Triangles = NDArray[np.int64]
 
@@ -71,7 +69,14 @@ def main() -> None:
     }
     figures = {name: part() for name, part in parts.items() if name in given.only}
     figures["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    report("geometry", figures | {"peers": PEERS}, given.json)
+    report("geometry", figures | {"peers": _peers()}, given.json)
+
+
+def _peers() -> str:
+    version = eos_version()
+    if version is None:
+        return f"eos was not run: it is not installed (pip install mien[peers]); {MEDIAPIPE}"
+    return f"eos {version} runs on our head model, its own is for non-commercial research; {MEDIAPIPE}"
 
 
 def scans(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
@@ -99,6 +104,10 @@ def scans(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
                 "ours": _errors(model, fit.coefficients, scan),
                 "ours, landmarks alone": _errors(model, alone.coefficients, scan),
                 "ours, with brightness": _errors(model, bright.coefficients, scan),
+                **{
+                    name: errors_of(model, vertices, scan.points, scan.landmarks)
+                    for name, vertices in eos_heads(model, points, SIZE, SIZE).items()
+                },
                 "mediapipe points": _of468(points * (1.0, -1.0, -1.0), triangles, scan),
                 "ours, true landmarks": _typical([_errors(model, each, scan) for each in best]),
             }
@@ -115,7 +124,7 @@ def _means(rows: dict[str, Any]) -> dict[str, Any]:
     }
     pairs = {"17 degrees": ["17 degrees", "-17 degrees"], "35 degrees": ["35 degrees", "-35 degrees"]}
     for label, views in ({"frontal": ["frontal"]} | pairs).items():
-        for who in WAYS:
+        for who in next(iter(rows.values()))[views[0]]:
             found[f"{label}: {who}"] = _mean([r[v][who]["scaled"] for r in rows.values() for v in views])
     return found
 

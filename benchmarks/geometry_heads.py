@@ -13,6 +13,7 @@ from mien.core.mesh import Coefficients, Placement
 from mien.core.types import HeadPose
 from mien.evaluation.metrics.mesh import align
 from mien.face3d.fit.head import FitSettings, fit_landmarks
+from mien.face3d.fit.solve import Priors
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.model.shape import vertices_of
 from mien.geometry.projection import place, project
@@ -27,7 +28,9 @@ Array = NDArray[np.float64]
 
 def trusting(noise: float) -> FitSettings:
     """Settings for landmarks whose only error is independent noise of so many pixels."""
-    return FitSettings(scatter=0.01, pixel=noise, oval=1.0, opening=0.01, turned=0.0, facing=0.0)
+    return FitSettings(
+        scatter=0.01, pixel=noise, oval=1.0, opening=0.01, turned=0.0, facing=0.0, priors=Priors(outlier=1e3)
+    )
 
 
 def synthetic(model: HeadModel, heads: int = 200) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.geometry_eos import eos_heads
 from benchmarks.geometry_scans import Errors, errors_of
 from mien.core.mesh import Camera
 from mien.core.types import Landmarks, LocatedFace
@@ -169,6 +170,9 @@ def cctwelve(model: HeadModel, analyzer: Analyzer) -> dict[str, Any]:
                 for name, settings in OTHER_WAYS.items():
                     other = fit_landmarks(model, landmarks.points, camera, settings, picture=pixels)
                     vertices = vertices_of(model, other.coefficients)
+                    rows[f"{view}, {name}"] = _against(model, vertices, expert, points)
+                size = picture.image.width, picture.image.height
+                for name, vertices in eos_heads(model, landmarks.points, *size).items():
                     rows[f"{view}, {name}"] = _against(model, vertices, expert, points)
         result[folder.name] = rows
     return result
