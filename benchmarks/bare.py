@@ -31,7 +31,7 @@ def run(request: Any, pixels: NDArray[np.uint8]) -> None:
     from openvino import Tensor
 
     request.set_input_tensor(Tensor(pixels, shared_memory=True))
-    request.infer()
+    request.infer(share_outputs=True)
 
 
 def compile_bare(

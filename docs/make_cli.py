@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from mien.cli.main import app
+from mien.cli.main import application
 
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# The command line
@@ -26,7 +26,7 @@ Parameter = Any
 
 
 def cli_page() -> str:
-    commands = list(_commands(typer.main.get_command(app), "mien"))
+    commands = list(_commands(typer.main.get_command(application()), "mien"))
     rows = [
         f"| [`{path}`](#{path.replace(' ', '-')}) | {_first_sentence(one.help)} |" for path, one in commands
     ]

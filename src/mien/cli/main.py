@@ -6,59 +6,55 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from mien.cli import (
-    analyze,
-    bench,
-    calibrate,
-    cluster,
-    compress,
-    demo,
-    doctor,
-    enrol,
-    evaluate,
-    explain,
-    gallery,
-    identify,
-    index,
-    models,
-    people,
-    reconstruct,
-    train,
-    verify,
-)
 from mien.cli.output import debugging, emit, fail, named, say, warn
 
-app = typer.Typer(
-    name="mien",
-    help="Face recognition and 3D face reconstruction on your own machine, with weights you may use.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+COMMANDS = (
+    "demo",
+    "analyze",
+    "verify",
+    "explain",
+    "reconstruct",
+    "enrol",
+    "identify",
+    "cluster",
+    "index",
+    "people",
+    "gallery",
+    "calibrate",
+    "models",
+    "doctor",
+    "bench",
+    "evaluate",
+    "compress",
+    "train",
 )
-app.command("demo")(demo.demo)
-app.command("analyze")(analyze.analyze)
-app.command("verify")(verify.verify)
-app.command("explain")(explain.explain)
-app.command("reconstruct")(reconstruct.reconstruct)
-app.command("enrol")(enrol.enrol)
-app.command("identify")(identify.identify)
-app.command("cluster")(cluster.cluster)
-app.command("index")(index.index)
-app.add_typer(people.app, name="people")
-app.add_typer(gallery.app, name="gallery")
-app.command("calibrate")(calibrate.calibrate)
-app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
-app.add_typer(evaluate.app)
-app.add_typer(compress.app)
-app.add_typer(train.app)
+"""Each is a module beside this one: a function of its name, or commands of its own as ``app``."""
+
+
+def application(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The command line, or the part of it that was asked for: describing all of it takes a while."""
+    app = typer.Typer(
+        name="mien",
+        help="Face recognition and 3D face reconstruction on your own machine, with weights you may use.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(main)
+    for name in names:
+        module = import_module(f"mien.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
 
 
 def _print_version(asked: bool) -> None:
@@ -69,7 +65,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def main(
     version: Annotated[
         bool,
@@ -92,7 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def _invoke(arguments: list[str]) -> int:
-    code = app(arguments, standalone_mode=False, prog_name="mien")
+    asked = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
+    code = application(asked)(arguments, standalone_mode=False, prog_name="mien")
     return code if isinstance(code, int) else 0
 
 

@@ -99,11 +99,14 @@ def build_answers(config: Config, networks: Networks) -> Answers:
 
 def build_embedder(config: Config, networks: Networks) -> FaceEmbedder:
     names = config.profile.embedder.split(JOINT)
+    # In this order: the largest first, and last what the detector, perhaps beside us, opens anyway.
+    parts = tuple(NetworkEmbedder(networks.get(name)) for name in names)
+    landmarker = FaceMesh(networks.get(config.landmarker), looks=1)
     closeup = YuNet(networks.get("yunet"), (CROP, CROP), PADDED)
     return FaceEmbedder(
-        parts=tuple(NetworkEmbedder(networks.get(name)) for name in names),
+        parts=parts,
         views=config.profile.views,
-        landmarker=FaceMesh(networks.get(config.landmarker), looks=1),
+        landmarker=landmarker,
         sharpen=Sharpen(closeup),
         fusion=fusion_of(config.profile.embedder) if len(names) > 1 else None,
     )

@@ -36,9 +36,10 @@ def verify(
     """
     known = calibration or shipped_calibration(analyzer.config.profile.calibrated)
     threshold = known.threshold(fmr)
-    with ThreadPoolExecutor(3) as pool:
-        # Opens beside the detector; whatever it raises, the jobs raise again when they need it.
+    with ThreadPoolExecutor(4) as pool:
+        # These open beside the detector; whatever they raise, the jobs raise again when they need them.
         pool.submit(lambda: analyzer.embedder)
+        pool.submit(analyzer.networks.get, analyzer.config.landmarker)
         jobs = [pool.submit(_the_face, analyzer, source, which) for source in (a, b)]
     faces: list[FaceReport] = []
     for job in jobs:

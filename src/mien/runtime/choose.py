@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ PROBE_SIDES = (480, 640)  # height, width of the probe for a network that takes 
 MIN_AGREEMENT: Mapping[Precision, float] = {"fp32": 0.99, "bf16": 0.99, "int8": 0.95}  # cosine to the first
 CLOSE = 1.15  # a second engine, or a less exact arithmetic, must be faster than the first by more than this
 METHOD = 4  # of measuring; a change makes old measurements void
+_MEASURING = threading.Lock()  # networks are opened side by side, but measured one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,11 @@ def choose(card: ModelCard, data: bytes, notebook: Path | None) -> Decision:
     if len(ways) == 1:
         return Decision(ways[0], "the only way to run it here")
     key = _key(card, ways)
-    notes = _read(notebook)
-    known = notes.get(key)
+    known = _read(notebook).get(key)
     if known is None:
-        known = _measure(card, data, ways)
-        _write(notebook, {**notes, key: known})
+        with _MEASURING:
+            known = _measure(card, data, ways)
+            _write(notebook, {**_read(notebook), key: known})
     milliseconds = {name: value for name, value in known.items() if isinstance(value, float)}
     refused = {name: value for name, value in known.items() if isinstance(value, str)}
     if not milliseconds:

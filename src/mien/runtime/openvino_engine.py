@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import queue
 import tempfile
+import threading
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
@@ -21,6 +22,7 @@ from mien.runtime.engine import Choice, Outputs
 from mien.runtime.machine import cores
 
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+_OPENING = threading.Lock()  # of the core: `cache` alone would let two threads open one each
 
 
 def version() -> str | None:
@@ -30,8 +32,13 @@ def version() -> str | None:
         return None
 
 
-@cache
 def _core() -> Any:
+    with _OPENING:
+        return _only_core()
+
+
+@cache
+def _only_core() -> Any:
     import openvino
 
     return openvino.Core()
@@ -84,7 +91,6 @@ class OpenVinoNetwork:
         self.compiled = compiled
         # One tensor may carry several names: the graph's own and what folding made of it.
         self._names = [(name, i) for i, output in enumerate(compiled.outputs) for name in output.get_names()]
-        self._outputs = len(compiled.outputs)
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
@@ -104,8 +110,8 @@ class OpenVinoNetwork:
         # has to live until the network has read it, which only this name sees to: OpenVINO does not.
         held = np.require(pixels, requirements=["C", "W"])
         request.set_input_tensor(Tensor(held, shared_memory=True))
-        request.infer()
-        values = [request.get_output_tensor(i).data.astype(np.float32) for i in range(self._outputs)]
+        answers = request.infer(share_outputs=True).values()  # in the engine's memory, so they are copied
+        values = [answer.astype(np.float32) for answer in answers]
         return {name: values[i] for name, i in self._names}
 
 
