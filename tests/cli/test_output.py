@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -85,7 +87,7 @@ def test_what_nobody_foresaw_is_one_document_and_never_an_answer(
             return left.exit_code
         return 0
 
-    monkeypatch.setattr(main, "app", command)
+    monkeypatch.setattr(main, "application", lambda _: command)
     with pytest.raises(SystemExit) as stopped:
         main.run(["analyze", "--json"])
     captured = capsys.readouterr()
@@ -95,3 +97,11 @@ def test_what_nobody_foresaw_is_one_document_and_never_an_answer(
     assert said.get("results") == ([1] if rows else None)
     assert "Traceback" not in captured.err
     assert "report it" in captured.err or "No space left on device: faces.jsonl" in captured.err
+
+
+def test_only_the_command_that_was_asked_for_is_imported() -> None:
+    code = "import sys; from mien.cli.main import application; application(['verify']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"mien.cli.verify", "mien.cli.train", "mien.cli.people"} & set(loaded.split()) == {
+        "mien.cli.verify"
+    }
