@@ -41,7 +41,7 @@ def places(model: HeadModel, size: int = 512) -> np.ndarray:
 
 def textured(model: HeadModel, colours: np.ndarray, yaw: float = 0.0) -> TextureMap:
     truth = TextureMap(colours, np.ones(colours.shape[:2], np.float32))
-    photo = render_textured(model.mesh(), truth, standing(yaw), CAMERA, SIDE, SIDE, background=60)
+    photo = render_textured(model.mesh(), truth, standing(yaw), CAMERA, SIDE, SIDE, background=245)
     return skin_texture(model, model.mean.astype(np.float64), standing(yaw), CAMERA, photo, size=512)
 
 
@@ -196,3 +196,45 @@ def test_a_gleam_on_a_bald_head_is_no_hair(model: HeadModel) -> None:
     assert not segment(colours, seen, whole, smooth).has_hair
     rough = np.where(whole.hair > 0.5, 0.06, 0.01).astype(np.float32)
     assert segment(colours, seen, whole, rough).has_hair
+
+
+def haired(model: HeadModel, fringe: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Colours of a head with dark hair and a lock over the left brow, or both; places; the lock."""
+    where = places(model)
+    known = np.isfinite(where[..., 0])
+    colours = np.full((512, 512, 3), SKIN_COLOUR, np.uint8)
+    hairy = np.zeros(known.shape, bool)
+    hairy[known] = hair_likelihood(where[known].astype(np.float64)) > 0.5
+    x, y, z = np.moveaxis(np.nan_to_num(where), -1, 0)
+    lock = known & (np.abs(x - 38) < 12) & (y > 38) & (z > 40)
+    colours[hairy | lock] = (50, 35, 25)
+    if fringe:
+        colours[known & (np.abs(x + 38) < 12) & (y > 38) & (z > 40)] = (50, 35, 25)
+    return colours, where, lock & ~hairy & (y < 70) & region_mask(model, atlas_of(model, 512), *SKIN)
+
+
+def test_a_lock_over_one_brow_is_taken_away_and_a_fringe_stays(model: HeadModel) -> None:
+    colours, where, lock = haired(model, False)
+    assert lock.sum() > 300
+    found = textured(model, colours).pixels.astype(int)
+    core = lock & (np.abs(where[..., 0] - 38) < 8) & (where[..., 1] > 44) & (where[..., 1] < 62)
+    assert np.median(found[core][:, 0]) > 140
+    colours, _, _ = haired(model, True)
+    found = textured(model, colours).pixels.astype(int)
+    assert np.median(found[core][:, 0]) < 90
+
+
+def test_a_skin_coloured_badge_on_a_cap_is_no_bald_spot(model: HeadModel) -> None:
+    where = places(model)
+    known = np.isfinite(where[..., 0])
+    colours = np.full((512, 512, 3), SKIN_COLOUR, np.uint8)
+    cap = np.zeros(known.shape, bool)
+    cap[known] = hair_likelihood(where[known].astype(np.float64)) > 0.5
+    colours[cap] = (30, 30, 40)
+    x, y, z = np.moveaxis(np.nan_to_num(where), -1, 0)
+    badge = cap & (np.abs(x) < 22) & (np.abs(y - 112) < 9) & (z > 40)
+    colours[badge] = SKIN_COLOUR
+    found = textured(model, colours).pixels.astype(int)
+    assert badge.sum() > 100
+    behind = cap & (np.abs(x) < 30) & (y > 110) & (z < 20)
+    assert np.median(found[behind][:, 0]) < 70

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.texture.atlas import SKIN, atlas_of, region_mask
-from mien.face3d.texture.fill import push_pull
+from mien.face3d.texture.fill import blur, push_pull
 
 Singles = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -115,13 +115,16 @@ def _strands(points: Array, covered: NDArray[np.bool_]) -> Array:
     polar = np.arccos(np.clip(offsets[:, 1] / np.linalg.norm(offsets, axis=1), -1, 1))
     turn = np.arctan2(offsets[:, 0], -offsets[:, 2])
     step = _steps(turn, covered)
+    # at the end of an island the texels of the next may be larger: what is fine ends before it
+    inside = blur(covered.astype(np.float32), max(2, len(covered) // 24))[covered]
+    ending = np.clip(4 * inside - 2.4, 0, 1)
     # combed a little to one side, and no strand is straight
     azimuth = turn / (2 * np.pi) + 0.5 + 0.03 * polar
     azimuth = azimuth + 0.006 * _noise(azimuth * 17, polar / np.pi * 9, 17, 9)
     result, power = np.zeros(len(points)), np.zeros(len(points))
     octaves = ((50, 4, 0.2), (130, 6, 0.35), (330, 9, 0.5), (800, 13, 0.5))
     for seed, (turns, rings, weight) in enumerate(octaves):
-        share = weight * np.clip(2.4 - 3 * turns * step, 0, 1)
+        share = weight * np.clip(2.4 - 3 * turns * step, 0, 1) * (ending if turns > 200 else 1)
         result += share * _noise(azimuth * turns, polar / np.pi * rings, turns, seed)
         power += share**2
     result *= np.clip(polar / 0.25, 0, 1) / (_DEVIATION * np.maximum(power, 0.04) ** 0.25)

@@ -117,7 +117,9 @@ def completed(
     strands = np.ones((1, 1, 1), np.float32)
     if base.hairy.any():
         tones = strand_tones(lit, used * cover[..., 0])
-        strands = np.interp(whole.strands, np.linspace(0, 1, len(tones)), tones).astype(np.float32)[..., None]
+        ranks = np.linspace(0, 1, 256)
+        table = np.interp(ranks, np.linspace(0, 1, len(tones)), tones).astype(np.float32)
+        strands = table[(whole.strands * 255).astype(np.uint8)][..., None]
     around = cover * enlarged(base.hair, factor) * strands + (1 - cover) * enlarged(base.skin, factor)
     other_used = mirrored_tiles(small_used[..., None])[..., 0]
     both = np.minimum(small_used, other_used)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.face3d.model.basis import HeadModel
-from mien.face3d.texture.atlas import Atlas, region_mask
+from mien.face3d.texture.atlas import Atlas, atlas_of, region_mask
 from mien.face3d.texture.unwrap import INNER_LIPS, LIDS, OUTER_LIPS, openings_of
 
 Singles = NDArray[np.float32]
@@ -43,9 +44,9 @@ def paint_insides(
     colours = {"gums": GUMS, "tongue": TONGUE, "mouth_bag": BAG, "eye_sockets": SOCKET}
     for name, colour in colours.items():
         result[region_mask(model, atlas, name)] = np.multiply(colour, exposure)
-    mouth = region_mask(model, atlas, "teeth", "gums")
     result[region_mask(model, atlas, "teeth")] = teeth
-    result[mouth] *= _depth_shade(model, atlas, mouth)[:, None]
+    mouth, shade = _depth_shade(model, atlas.size)
+    result[mouth] *= shade[:, None]
     for left, top, side in EYE_TILES:
         size = round(side * atlas.size)
         x, y = round(left * atlas.size), round(top * atlas.size)
@@ -53,13 +54,14 @@ def paint_insides(
     return result
 
 
-def _depth_shade(model: HeadModel, atlas: Atlas, mask: NDArray[np.bool_]) -> Singles:
-    """How much light reaches teeth and gums, (N,) 0..1: the further back in the mouth, the less."""
-    depth = np.zeros(mask.shape, np.float32)
-    triangles = model.levels[0][0]
-    depth[atlas.fragments.covered] = atlas.fragments.interpolate(model.mean[:, 2:], triangles)[:, 0]
-    front = float(depth[mask].max())
-    return np.asarray(1 - 0.5 * _step(np.asarray(front - depth[mask], np.float64), 6, 34), np.float32)
+@functools.lru_cache(maxsize=2)
+def _depth_shade(model: HeadModel, size: int) -> tuple[NDArray[np.bool_], Singles]:
+    """Texels (S, S) of teeth and gums, and the light that reaches them, (N,) 0..1: less further back."""
+    atlas = atlas_of(model, size)
+    mask = region_mask(model, atlas, "teeth", "gums")
+    corners = model.levels[0][0][atlas.fragments.triangle[mask]]
+    depth = (model.mean[corners, 2] * atlas.fragments.weights[mask]).sum(axis=1).astype(np.float64)
+    return mask, np.asarray(1 - 0.5 * _step(depth.max() - depth, 6, 34), np.float32)
 
 
 def tooth_colour(

@@ -29,11 +29,13 @@ class Segments:
 
     skin, hair: 0..1, how much the colour of a seen texel is that of skin or hair; both low: clothes, frames.
     has_hair: whether the scalp is covered; a cap counts.
+    hairlike: 0..1, the colour of hair wherever it is, also where none can grow.
     """
 
     skin: Singles
     hair: Singles
     has_hair: bool
+    hairlike: Singles
 
     def skin_colour(self, colours: Singles, weights: Singles) -> Singles:
         """Median colour (3,) of the seen texels that are surely skin."""
@@ -121,7 +123,7 @@ def segment(
     seeds = anatomy.bare & (weights > 0.4)
     nothing = np.zeros(weights.shape, np.float32)
     if seeds.sum() < 50:
-        return Segments(np.ones_like(nothing), nothing, False)
+        return Segments(np.ones_like(nothing), nothing, False, nothing)
     skin = learn_colours(features[seeds], weights[seeds].astype(np.float64))
     from_skin, telling = skin.deviation(features), np.asarray(weights, np.float64)
     if rough is not None:
@@ -138,14 +140,14 @@ def segment(
     scalp = (anatomy.hair > 0.9) & (weights > 0.05)
     usual = telling * anatomy.hair * (from_skin > _COVERED)
     if scalp.sum() < 40:
-        return Segments(like_skin, nothing, False)
+        return Segments(like_skin, nothing, False, nothing)
     has_hair = float(usual[scalp].sum()) > _BALD * float(telling[scalp].sum())
     clear = np.ones(weights.shape) if certain is None else np.asarray(certain, np.float64)
     sure_ones = float((telling * clear)[scalp].sum())
     if sure_ones > 0.3 * float(telling[scalp].sum()):  # a wall beside a bald head is no hair
         has_hair &= float((usual * clear)[scalp].sum()) > 0.5 * _BALD * sure_ones
     if not has_hair:
-        return Segments(like_skin, nothing, False)
+        return Segments(like_skin, nothing, False, nothing)
     covered = scalp & (from_skin > _COVERED)
     # what differs most from skin is hair for certain; shaded skin at its edge is not
     sure = np.asarray(weights[covered] * np.minimum(from_skin[covered], 40.0), np.float64)
@@ -156,11 +158,12 @@ def segment(
     # where hair grows it takes less to be hair
     lean = 6.0 * (anatomy.hair - 0.5)
     rather_hair = _sigmoid((from_skin - from_hair + skin.logdet - hair.logdet + lean) / 4)
-    like_hair = rather_hair * _sigmoid((2 * _STRANGE - from_hair) / 4) * anatomy.reach
+    anywhere = rather_hair * _sigmoid((2 * _STRANGE - from_hair) / 4)
+    like_hair = anywhere * anatomy.reach
     if float((telling * like_hair)[scalp].sum()) < _SCANT * float(telling[scalp].sum()):
-        return Segments(like_skin, nothing, False)
+        return Segments(like_skin, nothing, False, nothing)
     skin_left = like_skin * (1 - rather_hair * anatomy.reach)
-    return Segments(np.asarray(skin_left, np.float32), np.asarray(like_hair, np.float32), True)
+    return Segments(np.asarray(skin_left, np.float32), np.asarray(like_hair, np.float32), True, anywhere)
 
 
 def _sigmoid(value: Array) -> Singles:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from mien.core.mesh import Camera, Placement, TextureMap
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.texture.anatomy import Anatomy, anatomy_of
-from mien.face3d.texture.atlas import PEEPING, Atlas, atlas_of, region_mask
-from mien.face3d.texture.background import photo_background
+from mien.face3d.texture.atlas import PEEPING, Atlas, atlas_of, mirrored_tiles, region_mask
+from mien.face3d.texture.background import flooded, photo_background
 from mien.face3d.texture.complete import completed, expected, levelling
 from mien.face3d.texture.delight import light_gain
 from mien.face3d.texture.detail import skin_grain
-from mien.face3d.texture.fill import enlarged, push_pull, reduced, roughness
+from mien.face3d.texture.fill import blur, enlarged, push_pull, reduced, roughness
 from mien.face3d.texture.leaks import belonging
 from mien.face3d.texture.paint import eye_colours, paint_insides, tooth_colour
 from mien.face3d.texture.segment import Segments, segment
@@ -32,6 +32,7 @@ Singles = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 SMALL = 256
+_SHADOW = 0.12  # share of the face that hair may hang over
 
 
 def skin_texture(
@@ -99,7 +100,9 @@ def _skin(
     segments = segment(small, small_weights, anatomy, roughness(seen, own, factor), clear)
     if not segments.has_hair:  # only hair may look like what is behind it
         own, small_weights = own * certain, surely
-    accepted = _accepted(segments, anatomy)
+    # the middle of the face is shown as it is, but for what is seen so askance that anything may mix in
+    trusted = np.asarray(anatomy.core * np.clip((small_weights - 0.08) / 0.25, 0, 1), np.float32)
+    accepted = _accepted(segments, anatomy, trusted)
     covered = atlas_of(model, len(small)).fragments.covered.astype(np.float32)
 
     def beyond(picture: Singles) -> Singles:
@@ -116,7 +119,7 @@ def _skin(
     hairy = beyond(_hairy(model, segments, small_weights, clear, anatomy))
     base = expected(model, small, small_weights, clear, segments, hairy, anatomy)
     fitting = belonging(small, small_weights, base.mixed, hairy, np.maximum(anatomy.below, 1 - clear))
-    fitting = np.maximum(fitting, anatomy.core)
+    fitting = np.maximum(fitting, trusted) * (1 - hanging(segments, small_weights, anatomy))
     accepted = beyond(accepted * fitting)
     level = beyond_all(levelling(small, small_weights * accepted, base, anatomy))
     small = small * level
@@ -129,7 +132,21 @@ def _skin(
     return _Skin(colours, used, (whole.core > 0.9) & (used > 0.5))
 
 
-def _accepted(segments: Segments, anatomy: Anatomy) -> Singles:
+def hanging(segments: Segments, weights: Singles, anatomy: Anatomy) -> Singles:
+    """Where hair hangs over the face, (s, s) 0..1: it goes on from the hair above, and there is skin in
+    the same place on the other side; beards and fringes are on both."""
+    like = (segments.hairlike > 0.5) & (weights > 0)
+    reached = flooded(like, anatomy.hair > 0.7) & (anatomy.hair < 0.3)
+    bare = np.where(weights > 0.2, segments.skin, 0).astype(np.float32)[..., None]
+    other = mirrored_tiles(bare)[..., 0] > 0.5
+    over = (reached & other & (anatomy.below < 0.5)).astype(np.float32)
+    face = anatomy.core * (weights > 0.2)
+    if float((over * face).sum()) > _SHADOW * float(face.sum()):
+        return np.zeros_like(over)  # so much is the shadow of a lamp from one side
+    return np.asarray(np.clip(3 * blur(over, 1), 0, 1), np.float32)
+
+
+def _accepted(segments: Segments, anatomy: Anatomy, trusted: Singles) -> Singles:
     """How far each small texel is shown as the photo has it, (S, S).
 
     All of the face, elsewhere skin and hair: a strange colour is a beard or glasses in the face, beside it a
@@ -137,7 +154,7 @@ def _accepted(segments: Segments, anatomy: Anatomy) -> Singles:
     """
     hair = segments.hair * (1 - anatomy.below)
     beside = np.clip(1.6 * (segments.skin + hair) - 0.3, 0, 1)
-    return np.asarray(np.maximum(anatomy.core, beside), np.float32)
+    return np.asarray(np.maximum(trusted, beside), np.float32)
 
 
 def _normals(model: HeadModel, size: int, vertices: Floats) -> Singles:
@@ -156,8 +173,10 @@ def _hairy(
     """How much hair covers each small texel, (S, S) 0..1: seen where it was seen, likely elsewhere."""
     if not segments.has_hair:
         return np.zeros_like(weights)
-    told = np.clip(clear * segments.skin + segments.hair, 0, 1) * weights * (1 - anatomy.below)
-    share = segments.hair / np.maximum(segments.skin + segments.hair, 1e-3)
+    # a skin-coloured island in hair or on a cap is no skin: skin hangs together with the face
+    bare = segments.skin * flooded((segments.skin > 0.4) & (weights > 0), anatomy.bare)
+    told = np.clip(clear * bare + segments.hair, 0, 1) * weights * (1 - anatomy.below)
+    share = segments.hair / np.maximum(bare + segments.hair, 1e-3)
     spread = push_pull(
         *spread_over_surface(
             model, share[..., None], told.astype(np.float32), anatomy.hair[..., None], belief=0.06

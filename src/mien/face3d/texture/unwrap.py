@@ -61,7 +61,8 @@ def unwrap(
     weight *= _unoccluded(points, triangles, camera, width, height, where, image_points)
     certain = np.ones(len(weight), np.float32)
     if background is not None:
-        doubt = sample(background[..., None], np.nan_to_num(image_points))[:, 0]
+        column, row = np.round(np.nan_to_num(image_points)).astype(np.int64).T
+        doubt = background[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
         of_skin = region_mask(model, atlas, *SKIN)[skin]  # eyes lie well inside the outline
         sure = np.where(of_skin, np.clip(3.5 - 5 * doubt, 0, 1), 1)
         certain = sure.astype(np.float32)
@@ -69,9 +70,9 @@ def unwrap(
             sure = np.maximum(sure, trusted[skin] * np.clip((cosine - 0.3) / 0.2, 0, 1))
         weight *= sure
     if openings is not None:
-        inside = sample(openings[..., None], np.nan_to_num(image_points))[:, 0] / 255
         peeping = region_mask(model, atlas, *PEEPING)[skin]
-        weight *= np.where(peeping, np.clip(3 * inside - 2, 0, 1), 1)
+        inside = sample(openings[..., None], np.nan_to_num(image_points[peeping]))[:, 0] / 255
+        weight[peeping] *= np.clip(3 * inside - 2, 0, 1)
     colours = np.zeros((atlas.size, atlas.size, 3), np.float32)
     weights = np.zeros((atlas.size, atlas.size), np.float32)
     colours[skin] = sample(pixels, np.nan_to_num(image_points))
