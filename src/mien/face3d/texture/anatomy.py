@@ -13,6 +13,7 @@ from mien.face3d.texture.atlas import SKIN, atlas_of, region_mask
 from mien.face3d.texture.fill import blur, push_pull
 
 Singles = NDArray[np.float32]
+Bytes = NDArray[np.uint16]
 Array = NDArray[np.float64]
 
 HAIRLINE = np.array(
@@ -47,6 +48,8 @@ class Anatomy:
     face between forehead, cheeks and chin.    bare: cheeks, nose and forehead, whose colour is the skin's.
     below: 0..1, neck and shoulders.    reach: 0..1, where hair may hang: not on neck, ears or face.
     strands: 0..1, evenly spread ranks in a pattern like combed hair, continuous over the atlas's seams.
+    weave: row and column in a tiling pattern of a quarter of the atlas, (S, S) each, one texel of which is
+        equally wide all over the head.
     """
 
     skin: NDArray[np.bool_]
@@ -56,6 +59,7 @@ class Anatomy:
     below: Singles
     reach: Singles
     strands: Singles
+    weave: tuple[Bytes, Bytes]
 
 
 @functools.lru_cache(maxsize=4)
@@ -93,6 +97,7 @@ def anatomy_of(model: HeadModel, size: int) -> Anatomy:
         picture(below),
         picture(reach),
         picture(_strands(points, covered)),
+        _weave(points, covered),
     )
 
 
@@ -142,6 +147,20 @@ def _steps(turn: Array, covered: NDArray[np.bool_]) -> Array:
         after, before = (np.pad(gap, pad, constant_values=np.nan) for pad in pads)
         squared += np.nan_to_num(np.fmin(after, before), nan=1.0)
     return np.asarray(np.sqrt(squared[covered]) / (2 * np.pi))
+
+
+def _weave(points: Array, covered: NDArray[np.bool_]) -> tuple[Bytes, Bytes]:
+    """Around the head and down it: five periods of 95 mm go around."""
+    period = len(covered) // 4
+    around = np.arctan2(points[:, 0], points[:, 2]) / (2 * np.pi) * 5
+    # crown and shoulders fall outwards, the jaw's lower side falls inwards: there its distance counts
+    height, reach = points[:, 1], np.hypot(points[:, 0], points[:, 2])
+    outwards = np.interp(height, (-125, -95, 0, 60), (-1, 1, 1, -1))
+    down = (height + outwards * (reach - np.interp(height, (-95, 0), (58, 80)))) / 95.0
+    rows, columns = np.zeros(covered.shape, np.uint16), np.zeros(covered.shape, np.uint16)
+    rows[covered] = np.floor(down % 1 * period).astype(np.int64) % period
+    columns[covered] = np.floor(around % 1 * period).astype(np.int64) % period
+    return rows, columns
 
 
 def _noise(u: Array, v: Array, period: int, seed: int) -> Array:

@@ -19,6 +19,7 @@ Singles = NDArray[np.float32]
 
 BACK_COARSER = 4
 """How much larger the texels of the back of the head are than those of cheeks, whose grain is learned."""
+ROUGH = 0.88  # share of the seen grain given to the unseen: what is made up had better be calm
 ENDING = 3
 """How many vertices wide (of 9 mm) what was seen gives way to what was not."""
 _LUMA = np.array([0.3, 0.6, 0.1], np.float32)
@@ -132,8 +133,8 @@ def completed(
     if grain is not None:
         # shares of three independent grains: their variances add up to that of one
         missing = np.sqrt(np.clip(1 - own**2 - ((1 - own) * theirs) ** 2, 0, 1)) * (1 - cover)
-        missing = missing * (1 - 0.5 * whole.below[..., None])  # a body has fewer folds than a face
-        result *= 1 + (missing * grain_over(grain, len(lit))[..., None]) * grain.strength
+        missing = ROUGH * missing * (1 - 0.5 * whole.below[..., None])  # a body has fewer folds than a face
+        result *= 1 + (missing * grain_over(grain, whole)[..., None]) * grain.strength
     return np.asarray(np.clip(result, 0, 255), np.float32)
 
 
@@ -160,14 +161,13 @@ def _soft(weights: Singles, mask: NDArray[np.bool_], radius: int) -> Singles:
     return np.asarray(enlarged(soft, 2) * (weights > 0), np.float32)
 
 
-def grain_over(grain: Grain, size: int) -> Singles:
+def grain_over(grain: Grain, whole: Anatomy) -> Singles:
     """The grain over a whole atlas, (S, S): the square of the back of the head has larger texels."""
-    result = grain.tiled(size, size)
+    result = grain.pattern[whole.weave]
     for left, top, side in TILES[1:]:
-        x, y, length = round(left * size), round(top * size), round(side * size)
-        result[y : y + length, x : x + length] = grain.tiled(length, length, BACK_COARSER)[
-            : size - y, : size - x
-        ]
+        x, y, length = (round(part * len(result)) for part in (left, top, side))
+        square = np.s_[y : y + length, x : x + length]
+        result[square] = grain.coarser(BACK_COARSER)[whole.weave[0][square], whole.weave[1][square]]
     return result
 
 

@@ -31,12 +31,12 @@ class Grain:
     pattern: Singles
     strength: Singles
 
-    def tiled(self, rows: int, columns: int, coarser: int = 1) -> Singles:
-        """The pattern over (rows, columns) of texels that are so many times larger than the seen ones."""
-        side = len(self.pattern) // coarser
-        blocks = self.pattern[: side * coarser, : side * coarser].reshape(side, coarser, side, coarser)
-        small = blocks.mean(axis=(1, 3))
-        return np.tile(small, (-(-rows // side), -(-columns // side)))[:rows, :columns]
+    def coarser(self, factor: int) -> Singles:
+        """The pattern as texels so many times larger see it: means over squares, as many values as before."""
+        result = self.pattern
+        for axis in (0, 1):
+            result = np.mean([np.roll(result, -step, axis) for step in range(factor)], axis=0)
+        return np.asarray(result, np.float32)
 
 
 def skin_grain(colours: Singles, plain: Mask) -> Grain | None:
