@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.gallery.conftest import MASTER, MODEL, near, open_people, someone, unit
+from tests.gallery.conftest import DIMENSION, MASTER, MODEL, near, open_people, someone, unit
 from tests.gallery.test_crash import kill_and_check
 from tests.gallery.test_state_machine import GalleryMachine, run
 
@@ -76,6 +76,18 @@ def test_an_erased_person_is_forgotten_by_every_connection(uri: str) -> None:
         assert second.identify(Embedding(unit(1), MODEL))[0].name == "Ada"
         assert erase(first, "Ada").bytes_left is None
         assert [match.name for match in second.identify(Embedding(unit(1), MODEL))] == ["Ben"]
+
+
+def test_an_erasure_asks_for_the_templates_of_the_search_to_go_too(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_uri(uri) as people:
+        people.enrol("Ada", [someone(1)])
+        people.searchable(MODEL)
+        asked: list[str] = []
+        monkeypatch.setattr("pymilvus.MilvusClient.compact", lambda self, name: asked.append(name))
+        erase(people, "Ada")
+        assert any(name.endswith(f"_templates_{MODEL}_{DIMENSION}") for name in asked)
 
 
 def test_two_galleries_live_in_one_milvus(uri: str) -> None:

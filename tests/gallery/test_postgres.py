@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.gallery.conftest import MASTER, MODEL, near, open_people, someone, unit
+from tests.gallery.conftest import DIMENSION, MASTER, MODEL, near, open_people, someone, unit
 from tests.gallery.test_state_machine import GalleryMachine, run
 
 from mien.core.errors import StoreError, WrongKey
 from mien.core.people import Enrolment
 from mien.core.types import Embedding
 from mien.gallery.copy import copy
-from mien.gallery.corrections import merge, undo
+from mien.gallery.corrections import merge, remove_face, undo
 from mien.gallery.founding import found
 from mien.gallery.leave import erase
 from mien.gallery.people import People
@@ -91,6 +91,30 @@ def test_an_erased_person_is_forgotten_by_every_process(schema: str) -> None:
         erased = erase(first, "Ada")
         assert erased.bytes_left is None
         assert [match.name for match in second.identify(Embedding(unit(1), MODEL))] == ["Ben"]
+
+
+def test_no_erased_template_is_left_in_the_files_that_the_server_searches(schema: str) -> None:
+    import psycopg
+
+    with open_server(schema, "plain") as people:
+        people.enrol("Ada", [someone(1), someone(3)])
+        people.enrol("Ben", [someone(2)])
+        people.searchable(MODEL)
+        remove_face(people, people.faces("Ada")[1].id)
+        assert [match.name for match in people.identify(Embedding(unit(1), MODEL))] == ["Ada", "Ben"]
+        erase(people, "Ada")
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute("CHECKPOINT")
+        name = f"{schema}.templates_{MODEL}_{DIMENSION}"
+        files = [
+            server.execute(
+                "SELECT pg_read_binary_file(pg_relation_filepath(%s::regclass))", (name + end,)
+            ).fetchall()[0][0]
+            for end in ("", "_near")
+        ]
+    assert unit(2).tobytes() in files[0]
+    for data in files:
+        assert unit(1).tobytes() not in data
 
 
 def test_a_gallery_further_down_the_search_path_is_another_one(schema: str) -> None:

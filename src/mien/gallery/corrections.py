@@ -102,7 +102,7 @@ def remove_face(people: People, face: int) -> None:
         people.records.drop_faces([face])
         people.records.put_people([person._replace(revision=people.records.next_revision())])
         people.log(people.clock(), [("remove_face", person.id, {"face": face})])
-    people.records.wipe_traces()
+    people.wipe_traces()
 
 
 def undo(people: People) -> str:

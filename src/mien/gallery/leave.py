@@ -158,8 +158,7 @@ def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
         records.put_meta(INDEX_KEY, new_index_key(people.vault))
         people.log(people.clock(), [("erase", id, {"reason": reason}) for id in ids])
     people.search.forget()
-    records.wipe_traces()
-    people.search.refresh()
+    people.wipe_traces()
     files = records.files()
     left = remaining(traces, files) if files else None
     if left:

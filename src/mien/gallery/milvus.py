@@ -122,10 +122,11 @@ class MilvusDocuments:
         milvus-lite flushes first, so that its log goes; a cluster does that by itself, and allows it rarely.
         """
         with self._named_errors():
-            for table in (*TABLES, JOURNAL):
+            searched = [name for name in self._client.list_collections() if name.startswith(self.templates)]
+            for name in (*map(self._name, (*TABLES, JOURNAL)), *searched):
                 if self._place.file is not None:
-                    self._client.flush(self._name(table))
-                self._client.compact(self._name(table))
+                    self._client.flush(name)
+                self._client.compact(name)
 
     def close(self) -> None:
         if self._closed:
@@ -137,6 +138,11 @@ class MilvusDocuments:
             _release(self._place.file)
 
     # --- below -------------------------------------------------------------------------------------------
+
+    @property
+    def templates(self) -> str:
+        """What the names of collections that are searched begin with."""
+        return f"{self._place.prefix}_templates_"
 
     def _name(self, table: Table) -> str:
         return f"{self._place.prefix}_{table.name}"
@@ -206,7 +212,7 @@ class MilvusIndex:
         self._documents, self.dimension = documents, dimension
         self._client = documents._client
         word = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.lower())
-        self._name = f"{documents._place.prefix}_templates_{word}_{dimension}"
+        self._name = f"{documents.templates}{word}_{dimension}"
         types = documents._milvus.DataType
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("person", types.INT64, is_primary=True)

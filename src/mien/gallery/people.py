@@ -321,6 +321,11 @@ class People:
         """The embeddings behind stored templates, or None where the protection does not give them back."""
         return self._protection.recover(model, templates)
 
+    def wipe_traces(self) -> None:
+        """Leave no byte of what was just dropped in the store, nor in an index that it keeps."""
+        self.search.refresh()
+        self.records.wipe_traces()
+
     def _fact(self, name: str, about: str) -> Any:
         """What is sealed under this name, or None."""
         sealed = self.records.get_meta(name)

@@ -26,6 +26,7 @@ from mien.gallery.templates import comparable
 # Any number that other programs on the server are unlikely to lock: "MIEN" twice.
 LOCK = 0x4D49454E4D49454E
 LOCK_SECONDS = 60
+TEMPLATES = "templates_"  # begins the names of the tables that are searched
 _TYPES = {"blob": "BYTEA", "int": "BIGINT", "real": "DOUBLE PRECISION"}
 # Of hnsw: candidates kept while searching; 400 finds the mate in all but a few of ten thousand searches.
 EF_SEARCH = 400
@@ -113,9 +114,16 @@ class PostgresRecords(SqlRecords):
 
     def wipe_traces(self) -> None:
         """Rewrite the tables that held the erased rows, so that the server's files lose them too."""
+        templates = self.run(
+            "SELECT tablename FROM pg_tables "
+            "WHERE schemaname = current_schema() AND starts_with(tablename, ?)",
+            (TEMPLATES,),
+        )
         with self._thread, self._named_errors():
-            for name in ("people", "faces", "edits", "links"):
-                self._db.execute(f"VACUUM FULL {name}".encode())
+            for name in ("people", "faces", "edits", "links", *(str(row[0]) for row in templates)):
+                self._db.execute(
+                    self._psycopg.sql.SQL("VACUUM FULL {}").format(self._psycopg.sql.Identifier(name))
+                )
 
     def check(self) -> list[str]:
         return []  # the server checks its own pages; `People.verify` opens every record
@@ -152,7 +160,7 @@ class PgVectorIndex:
 
     def __init__(self, records: PostgresRecords, model: str, dimension: int) -> None:
         self._records, self.dimension = records, dimension
-        self._table = f"templates_{''.join(c if c.isalnum() else '_' for c in model.lower())}_{dimension}"
+        self._table = f"{TEMPLATES}{''.join(c if c.isalnum() else '_' for c in model.lower())}_{dimension}"
         if not records.has(self._table):
             records.run("CREATE EXTENSION IF NOT EXISTS vector")
             records.run(
