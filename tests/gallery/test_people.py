@@ -127,6 +127,13 @@ def test_a_photo_whose_name_is_no_text_is_kept(people: People) -> None:
     assert [face.source for face in people.faces("Ada")] == ["caf\udce9.jpg"]
 
 
+@pytest.mark.parametrize("code", ["p-" + 16 * "f", "p-" + 40 * "1", "p--1", "p- 1", "p-0x1", "p-1_0"])
+def test_what_only_looks_like_a_code_is_nobody(people: People, code: str) -> None:
+    people.enrol("Ada", [someone(1)])
+    with pytest.raises(UnknownPerson):
+        people.find(code)
+
+
 def test_says_who_is_unknown(people: People) -> None:
     with pytest.raises(UnknownPerson, match="people list"):
         people.find("Nobody")

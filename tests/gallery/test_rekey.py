@@ -37,7 +37,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def turn(records: Records, old: bytes = MASTER, new: bytes = OTHER) -> Rekeyed:
-    return rekey(records, Keyring(old), lambda: Keyring(new), load_protector, "tests", 5.0)
+    done = rekey(records, Keyring(old), lambda: Keyring(new), load_protector, "tests", 5.0)
+    records.wipe_traces()
+    return done
 
 
 def fill(folder: Path, protection: str = "rotation") -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mien.core.types import Embedding
+
+_CODE = re.compile("p-[0-7]?[0-9a-f]{1,15}")  # ids have 63 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,7 @@ def person_code(number: int) -> str:
 def parse_person_code(text: str) -> int | None:
     """The number behind a `person_code`, or None when the text is not one.
 
-    >>> parse_person_code("p-ff"), parse_person_code("Ada")
-    (255, None)
+    >>> parse_person_code("p-ff"), parse_person_code("Ada"), parse_person_code("p-" + 16 * "f")
+    (255, None, None)
     """
-    try:
-        return int(text[2:], 16) if text.startswith("p-") else None
-    except ValueError:
-        return None
+    return int(text[2:], 16) if _CODE.fullmatch(text) else None

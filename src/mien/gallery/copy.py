@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mien.core.errors import StoreError
+from mien.gallery.audit import HEAD
 from mien.gallery.rows import Records
 from mien.gallery.search import SERVED, SERVED_MODELS
 
@@ -16,11 +17,12 @@ def copy(source: Records, target: Records) -> tuple[int, int]:
 
     Nothing is opened on the way, so no key is needed. The copy is the same gallery: erase one of the two when
     it is no longer needed, or people who are erased in one live on in the other.
-    raises: `StoreError` when the target is not empty.
+    raises: `StoreError` when the target is not empty, or somebody writes to the source meanwhile.
     """
-    if target.get_meta("gallery") is not None:
-        raise StoreError("the target holds a gallery already: name an empty folder, schema or collection")
+    _require_empty(target)
+    before = _state(source)
     with target.filling():
+        _require_empty(target)  # another copy may have been faster
         for name in source.metas():
             value = source.get_meta(name)
             if value is not None and name not in _ITS_OWN:
@@ -38,4 +40,16 @@ def copy(source: Records, target: Records) -> tuple[int, int]:
         while entries := source.audit_after(seq, _PAGE):
             target.put_audit(entries)
             seq = entries[-1].seq
+        if _state(source) != before:  # people without their photos, or a log without its end, are no copy
+            raise StoreError("the source changed while it was copied, so nothing was kept: repeat it")
     return target.count()
+
+
+def _state(records: Records) -> tuple[int, bytes | None]:
+    """Differs after every change but that somebody was seen."""
+    return records.revision(), records.get_meta(HEAD)
+
+
+def _require_empty(target: Records) -> None:
+    if target.get_meta("gallery") is not None:
+        raise StoreError("the target holds a gallery already: name an empty folder, schema or collection")

@@ -94,6 +94,8 @@ class JournaledRecords:
     def filling(self) -> Iterator[None]:
         """Without the journal: until the end the store holds no gallery, and the next filling starts over."""
         with self._thread, self._turns.mine():
+            if self.get_meta("gallery") is not None:  # made since the caller looked: it must not be cleared
+                raise StoreError("there is a gallery already: name another place")
             for table in TABLES:
                 while rows := self._documents.page(table, -1, BATCH) if table is not META else []:
                     self._documents.drop(table, [row[0] for row in rows])

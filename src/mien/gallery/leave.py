@@ -162,7 +162,10 @@ def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
     files = records.files()
     left = remaining(traces, files) if files else None
     if left:
-        raise StoreError(f"{left} erased records are still in the files: close other users and repeat")
+        raise StoreError(
+            f"{left} erased records are still in the files: close other users of the gallery, then open it "
+            "again (`mien people check`), which empties its log"
+        )
     return Erasure(tuple(ids), len(traces), left, tuple(path.name for path in files))
 
 

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -154,8 +154,9 @@ class SqliteRecords(SqlRecords):
             busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
             if busy:
                 raise StoreError(
-                    "another process reads the gallery, so erased bytes may remain in its log: "
-                    "close the other process and erase again"
+                    "it is erased, but another process reads the gallery, so bytes may remain in its log: "
+                    "close the other process, then open the gallery again (`mien people check`), which "
+                    "empties the log"
                 )
 
     def check(self) -> list[str]:
@@ -170,20 +171,30 @@ class SqliteRecords(SqlRecords):
         return [path for path in sorted(self.folder.iterdir()) if path.is_file() and path.name != LOCK]
 
     def backup(self, path: Path) -> None:
-        with self._thread, _named_errors():
-            try:
-                _touch_private(path)
-            except OSError as error:
-                raise InputError(
-                    f"{path} cannot be written ({error.strerror}): choose another place"
-                ) from error
-            target = apsw.Connection(str(path))
-            try:
-                with target.backup("main", self._db, "main") as copying:
-                    while not copying.done:
-                        copying.step(1000)
-            finally:
-                target.close()
+        """A whole copy or none: it has its name once it is complete."""
+        partial = path.with_name(path.name + ".part")
+        try:
+            if path.is_dir() or path.absolute().parent.resolve() == self.folder.resolve():
+                raise InputError(f"{path} is no place for a backup: name a new file in another folder")
+            partial.unlink(missing_ok=True)
+            with self._thread, _named_errors():
+                _touch_private(partial)
+                self._copy_to(partial)
+            os.replace(partial, path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def _copy_to(self, path: Path) -> None:
+        target = apsw.Connection(str(path))
+        try:
+            with target.backup("main", self._db, "main") as copying:
+                while not copying.done:
+                    copying.step(1000)
+        finally:
+            target.close()
 
     def close(self) -> None:
         with self._thread, _named_errors():

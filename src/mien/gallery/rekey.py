@@ -46,6 +46,7 @@ def rekey(
     make_new: called once nobody else can write and ``old`` has opened the gallery.
     raises: `WrongKey` unless ``old`` opens the gallery, `StoreCorrupt` for a record that does not open or a
         log that was changed; the gallery is then as it was.
+    Traces of what the old key sealed are left to the caller (`Records.wipe_traces`), who keeps the key first.
     """
     with records.writing():
         was = open_vault(records, old)
@@ -66,7 +67,6 @@ def rekey(
             people, faces = people + len(rows), faces + len(photos)
         _log_again(records, new)
         audit.append(records, new, now, actor, [("rekey", None, {"people": people, "faces": faces})])
-    records.wipe_traces()
     return Rekeyed(people, faces)
 
 

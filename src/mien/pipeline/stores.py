@@ -100,6 +100,7 @@ def rekey_gallery(uri: str, destroy: bool = False, actor: str | None = None) -> 
             retire_key_file(gallery)
         if destroy:
             destroy_retired_key(gallery, old)
+        records.wipe_traces()  # last: the new key is in force, whatever becomes of this
         people = People(records, Keyring(key), load_protector, folder, common=mean_embedding)
     except BaseException:
         records.close()
