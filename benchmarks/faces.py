@@ -20,8 +20,8 @@ from mien.core.types import Embedding
 from mien.embedding.quality import quality_of
 from mien.evaluation.acquire import embed_pictures
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.config import cache_folder
 from mien.pipeline.index.run import made_by
+from mien.zoo.folder import cache_folder
 
 PORTION = 250  # pictures; a kill costs no more
 Kept = dict[bytes, tuple[NDArray[np.float32], float] | None]

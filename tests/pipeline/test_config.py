@@ -9,8 +9,9 @@ import pytest
 
 from mien.core.errors import InputError, UnknownModel
 from mien.embedding.calibration import shipped_calibration
-from mien.pipeline.config import PROFILES, Config, cache_folder, configure
+from mien.pipeline.config import PROFILES, Config, configure
 from mien.pipeline.networks import wanted_card
+from mien.zoo.folder import models_folder
 from mien.zoo.registry import card
 
 
@@ -61,7 +62,10 @@ def test_more_formats_are_added_to_those_that_are_always_read() -> None:
 
 def test_the_cache_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
+    assert Config().cache == tmp_path
+    assert models_folder() == tmp_path / "models"
+    monkeypatch.setenv("MIEN_CACHE", "~/there")
+    assert Config().cache == Path("~/there").expanduser()
 
 
 def test_a_quick_profile_asks_for_the_calibration_of_its_own_arithmetic() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mien.core.errors import StoreCorrupt, WrongKey
+from mien.core.errors import StoreCorrupt, StoreError, WrongKey
 from mien.privacy.keys import (
     adopt_staged_key,
     destroy_retired_key,
+    keys_folder,
     master_key,
     new_master_key,
     retire_key_file,
@@ -139,3 +140,28 @@ def test_a_new_key_from_the_environment_is_not_written_to_a_file(tmp_path: Path)
     renewed = new_master_key(GALLERY, {**environment, "MIEN_GALLERY_NEW_PASSPHRASE": "correct horse"})
     assert renewed == (master_key(GALLERY, False, phrase), False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_keys_folder_may_begin_at_home() -> None:
+    assert keys_folder({"MIEN_KEYS": "~/keys"}) == Path("~/keys").expanduser()
+
+
+def test_a_broken_key_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / f"{bytes(16).hex()}.key").touch()
+    with pytest.raises(WrongKey, match=r"the key file 0+\.key"):
+        master_key(bytes(16), False, {"MIEN_KEYS": str(tmp_path)})
+
+
+def test_keys_that_find_no_room_are_an_error_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for make in (
+        lambda place: master_key(bytes(16), True, place),
+        lambda place: new_master_key(bytes(16), place),
+    ):
+        with pytest.raises(StoreError, match="set MIEN_KEYS"):
+            make({"MIEN_KEYS": str(tmp_path)})

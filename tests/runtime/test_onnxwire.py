@@ -12,7 +12,16 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.runtime.conftest import build_quarters
 
 from mien.core.errors import ModelCorrupt
-from mien.runtime.onnxwire import encode_varint, fields, free_sizes, refuse_external_data
+from mien.runtime.onnxwire import (
+    BYTES,
+    GRAPH_INITIALIZER,
+    MODEL_GRAPH,
+    encode_field,
+    encode_varint,
+    fields,
+    free_sizes,
+    refuse_external_data,
+)
 
 QUARTERS = build_quarters()
 
@@ -46,6 +55,15 @@ def test_weights_in_another_file_are_refused(location: str) -> None:
     data = model_with(initializer=external("w", location)).SerializeToString()
     with pytest.raises(ModelCorrupt, match="another file"):
         refuse_external_data(data)
+
+
+def test_a_field_that_others_would_take_for_another_is_refused() -> None:
+    """protobuf's C++ parser keeps 32 bits of a key: this field is an initializer to it."""
+    tensor = external("w", "w.bin").SerializeToString()
+    disguised = (1 << 32) | GRAPH_INITIALIZER << 3 | BYTES
+    graph = encode_varint(disguised) + encode_varint(len(tensor)) + tensor
+    with pytest.raises(ModelCorrupt, match="damaged"):
+        refuse_external_data(encode_field(MODEL_GRAPH, BYTES, graph))
 
 
 def test_weights_in_another_file_are_refused_inside_a_node() -> None:

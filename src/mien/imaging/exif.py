@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 _EXIF_FOLDER, _FOCAL_35MM = 0x8769, 0xA405
@@ -20,8 +21,16 @@ def equivalent_focal_length(source: object) -> float | None:
     else:
         return None
     try:
-        with Image.open(opened) as picture:
+        # Only formats that are decoded in this process (`mien.imaging.decode`): other readers stay unused.
+        with Image.open(opened, formats=("JPEG", "PNG", "WEBP")) as picture:
             value = picture.getexif().get_ifd(_EXIF_FOLDER).get(_FOCAL_35MM)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+    ):
         return None  # the decoder says what is wrong with the file; here only the focal length is missing
     return float(value) if isinstance(value, int | float) and 5 < value < 2000 else None

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from mien.alignment.views import VIEWS, Views
 from mien.core.errors import InputError
 from mien.embedding.calibration import QUICK
 from mien.imaging.header import DEFAULT_FORMATS, ISOLATED_FORMATS
+from mien.zoo.folder import cache_folder
 
 if TYPE_CHECKING:
     from mien.core.modelcard import ModelCard
@@ -77,7 +75,7 @@ class Config:
     allow_noncommercial: bool = False
     formats: frozenset[str] = frozenset(DEFAULT_FORMATS)
     streams: int | None = None
-    cache: Path = field(default_factory=lambda: cache_folder())
+    cache: Path = field(default_factory=cache_folder)
 
     def model_names(self, asked: Collection[str]) -> dict[str, str]:
         """Task -> model, for the findings that were asked for."""
@@ -91,11 +89,6 @@ class Config:
         if "landmarks" in asked and self.points:
             names["points"] = self.points
         return names | {name: ",".join(self.answers[name]) for name in self.answers if name in asked}
-
-
-def cache_folder() -> Path:
-    """Where measurements of this machine are remembered; `MIEN_CACHE` overrides."""
-    return Path(os.environ.get("MIEN_CACHE") or platformdirs.user_cache_path("mien", appauthor=False))
 
 
 def configure(

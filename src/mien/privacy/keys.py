@@ -27,7 +27,7 @@ def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """The folder of key files."""
     named = environment.get("MIEN_KEYS")
     if named:
-        return Path(named)
+        return Path(named).expanduser()
     import platformdirs
 
     return Path(platformdirs.user_config_dir("mien")) / "keys"
@@ -50,8 +50,8 @@ def master_key(gallery: bytes, create: bool, environment: Mapping[str, str] = os
     return _make_key_file(path) if create and not path.exists() else _read_key_file(path)
 
 
-def parse_key(text: str) -> bytes:
-    """64 hex digits or base64 of 32 bytes.
+def parse_key(text: str, named: str = "MIEN_GALLERY_KEY") -> bytes:
+    """64 hex digits or base64 of 32 bytes.    named: where they stand, for the error.
 
     >>> parse_key("00" * 32) == bytes(32)
     True
@@ -60,9 +60,9 @@ def parse_key(text: str) -> bytes:
     try:
         key = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:
-        raise WrongKey("MIEN_GALLERY_KEY is neither 64 hex digits nor base64: give 32 bytes") from error
+        raise WrongKey(f"{named} is neither 64 hex digits nor base64: give 32 bytes") from error
     if len(key) != KEY_BYTES:
-        raise WrongKey(f"MIEN_GALLERY_KEY has {len(key)} bytes: give {KEY_BYTES}")
+        raise WrongKey(f"{named} has {len(key)} bytes: give {KEY_BYTES}")
     return key
 
 
@@ -149,10 +149,13 @@ def _aside(gallery: bytes, key: bytes, state: str, environment: Mapping[str, str
 
 def _put_aside(gallery: bytes, key: bytes, state: str, environment: Mapping[str, str]) -> None:
     path = _aside(gallery, key, state, environment)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.unlink(missing_ok=True)  # a process that was killed may have left half of it
-    _write_private(path, key)
-    _sync_folder(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)  # a process that was killed may have left half of it
+        _write_private(path, key)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _no_room(path, error) from error
 
 
 def _all(gallery: bytes, state: str, environment: Mapping[str, str]) -> list[Path]:
@@ -177,12 +180,16 @@ def _make_key_file(path: Path) -> bytes:
     except FileExistsError:
         return _read_key_file(path)
     except OSError as error:
-        raise StoreError(
-            f"no key can be kept in {path.parent} ({error.strerror}): set MIEN_KEYS to a folder that can be "
-            "written, or give the key as MIEN_GALLERY_KEY"
-        ) from error
+        raise _no_room(path, error) from error
     _sync_folder(path.parent)
     return key
+
+
+def _no_room(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"no key can be kept in {path.parent} ({error.strerror}): set MIEN_KEYS to a folder that can be "
+        "written, or give the key as MIEN_GALLERY_KEY"
+    )
 
 
 def _write_private(path: Path, key: bytes) -> None:
@@ -196,7 +203,7 @@ def _write_private(path: Path, key: bytes) -> None:
 
 def _read_key_file(path: Path) -> bytes:
     try:
-        return parse_key(path.read_text(encoding="ascii"))
+        return parse_key(path.read_text(encoding="ascii"), f"the key file {path.name}")
     except FileNotFoundError as error:
         raise WrongKey(
             f"the key of this gallery is not here ({path.name}): copy it into the keys folder, "

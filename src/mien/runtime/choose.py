@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def choose(card: ModelCard, data: bytes, notebook: Path | None) -> Decision:
     if known is None:
         with _MEASURING:
             known = _measure(card, data, ways)
-            _write(notebook, {**_read(notebook), key: known})
+            if any(isinstance(value, float) for value in known.values()):  # what failed may work next time
+                _write(notebook, {**_read(notebook), key: known})
     milliseconds = {name: value for name, value in known.items() if isinstance(value, float)}
     refused = {name: value for name, value in known.items() if isinstance(value, str)}
     if not milliseconds:
@@ -208,10 +210,11 @@ def _read(notebook: Path | None) -> dict[str, dict[str, float | str]]:
 def _write(notebook: Path | None, notes: Mapping[str, Mapping[str, float | str]]) -> None:
     if notebook is None:
         return
-    fresh = notebook.with_suffix(f".{os.getpid()}.tmp")
+    fresh = notebook.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         notebook.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(notes, indent=1, ensure_ascii=False))
         os.replace(fresh, notebook)
-    except OSError:
-        fresh.unlink(missing_ok=True)  # a read-only cache: measured again next time
+    except OSError:  # a read-only cache: measured again next time
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)

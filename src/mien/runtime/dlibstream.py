@@ -51,7 +51,7 @@ class DlibStream:
 
     def real(self) -> float:
         mantissa, exponent = self.integer(), self.integer()
-        if not -1100 < exponent < 1000:
+        if not -1100 < exponent < 900:  # with a mantissa of 64 bits still a number
             self.fail("preceded by a float's exponent")
         return math.ldexp(mantissa, exponent)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import ModelCorrupt
+from mien.core.errors import ModelCorrupt, ModelError
 from mien.core.modelcard import ModelCard, Precision
 from mien.runtime.engine import Choice, Outputs
 from mien.runtime.machine import cores
@@ -94,12 +94,16 @@ def compile(card: ModelCard, data: bytes, choice: Choice, streams: int) -> OnnxR
     options.intra_op_num_threads = max(1, cores() // streams)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Else bytes that say so are taken for the engine's own format, which `refuse_external_data` cannot read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     providers = [choice.provider if choice.provider != "CPU" else "CPUExecutionProvider"]
     try:
         session = onnxruntime.InferenceSession(_freed(card, data), options, providers=providers)
     except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise ModelCorrupt(
             f"ONNX Runtime cannot read {card.file} ({reason}): check it with `mien models verify {card.name}`"
         ) from error
+    if providers[0] not in session.get_providers():  # it falls back to the processor without an error
+        raise ModelError(f"{providers[0]} does not start here: install its libraries, or set MIEN_ENGINE")
     return OnnxRuntimeNetwork(session, card)

@@ -55,6 +55,8 @@ def fields(data: memoryview) -> Iterator[Field]:
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
+        if key >> 32:  # other parsers drop these bits, and would see another field
+            raise _damaged("a key is too large")
         wire = key & 7
         if wire == VARINT:
             number, at = _varint(data, at)

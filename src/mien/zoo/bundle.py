@@ -14,7 +14,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +69,8 @@ def write_bundle(path: Path, models: Iterable[tuple[ModelCard, bytes, bool]]) ->
     except OSError as error:
         raise ModelError(f"{path} cannot be written ({error.strerror}): choose another folder") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return entries
 
 
@@ -170,7 +171,7 @@ class Bundle(AbstractContextManager["Bundle"]):
             if manifest["mien_bundle"] != 1:
                 raise self._bad(f"version {manifest['mien_bundle']} is not one we read")
             return [self._entry(one) for one in manifest["models"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self._bad(f"manifest.json: {error!r}") from error
 
     def _entry(self, one: dict[str, Any]) -> Entry:

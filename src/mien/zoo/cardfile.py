@@ -71,12 +71,15 @@ class _Table:
         value = self.left.get(key)
         if type(value) is int:
             self.left[key] = float(value)
-        return self.take(key, float, "a number", default)
+        number = self.take(key, float, "a number", default)
+        if number is not default and not math.isfinite(number):
+            raise self.wrong(key, "a number", number)
+        return number
 
     def triple(self, key: str, default: float) -> tuple[float, float, float]:
         wanted = "three numbers, one a channel"
         value: list[Any] = self.take(key, list, wanted, [default] * 3)
-        if len(value) != 3 or not all(type(v) in (int, float) for v in value):
+        if len(value) != 3 or not all(type(v) in (int, float) and math.isfinite(v) for v in value):
             raise self.wrong(key, wanted, value)
         return float(value[0]), float(value[1]), float(value[2])
 
@@ -103,7 +106,7 @@ def parse_card(text: str, where: str) -> ModelCard:
     """
     try:
         table = _Table(tomllib.loads(text), where)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ModelError(f"{where} is not valid TOML ({error}): correct it in the card file") from error
     pinned = "sha256" in table.left
     file = table.text("file", pattern=_FILE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 _LARGEST_ARCHIVE = 2 << 30
 _CHUNK = 1 << 18
-# Hosts that did not answer in this process: the next card of the same publisher does not wait for them again.
-_silent_hosts: set[str] = set()
+# When a host did not answer: the next card of the same publisher does not wait for it again so soon.
+_silent_hosts: dict[str, float] = {}
+_SILENCE = 60.0  # seconds
 
 
 def download(card: ModelCard, progress: Progress | None = None) -> bytes:
@@ -125,14 +127,14 @@ def _open(address: str) -> Iterator[IO[bytes]]:
 def _answer(address: str, host: str) -> Any:
     from mien.zoo.https import open_https
 
-    if host in _silent_hosts:
+    if time.monotonic() - _silent_hosts.get(host, -_SILENCE) < _SILENCE:
         raise SourceFailed("did not answer a moment ago")
     try:
         return open_https(address)
     except HTTPError:
         raise
     except (OSError, HTTPException):
-        _silent_hosts.add(host)
+        _silent_hosts[host] = time.monotonic()
         raise
 
 
@@ -143,7 +145,7 @@ def _why(error: Exception) -> str:
 
 def _length(stream: IO[bytes]) -> int:
     said = getattr(stream, "headers", {}).get("Content-Length", "")
-    return int(said) if said and said.isdigit() else 0
+    return int(said) if said and said.isdecimal() else 0
 
 
 def _chunks(stream: IO[bytes], cap: int, total: int, report: Progress) -> Iterator[bytes]:

@@ -15,11 +15,16 @@ def models_folder() -> Path:
     """
     if chosen := os.environ.get("MIEN_MODELS"):
         return Path(chosen).expanduser()
+    return cache_folder() / "models"
+
+
+def cache_folder() -> Path:
+    """What may be lost: measurements of this machine, models. ``MIEN_CACHE``, or the platform's folder."""
     if cache := os.environ.get("MIEN_CACHE"):
-        return Path(cache).expanduser() / "models"
+        return Path(cache).expanduser()
     import platformdirs
 
-    return platformdirs.user_cache_path("mien", appauthor=False) / "models"
+    return platformdirs.user_cache_path("mien", appauthor=False)
 
 
 def is_offline() -> bool:

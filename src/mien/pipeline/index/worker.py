@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.config import Config, cache_folder
+from mien.pipeline.config import Config
 from mien.pipeline.index.shard import pack
 from mien.pipeline.look import Look, look_at
+from mien.zoo.folder import cache_folder
 
 # A name, and the picture's bytes where the worker does not see the file.
 Item = tuple[str, bytes | None]

@@ -34,11 +34,11 @@ from mien.imaging.decode import decode
 from mien.imaging.sources import open_picture
 from mien.imaging.warp import move_points, warp_affine
 from mien.pipeline.analyze import Analyzer, workers_for
-from mien.pipeline.config import cache_folder
 from mien.runtime.machine import cores
 from mien.training.data.crops import Crop
 from mien.training.data.listing import Listing, Sample
 from mien.training.data.pictures import read_sample
+from mien.zoo.folder import cache_folder
 
 VERSION = 1  # of what is in the cache: a change to the crops' making makes new ones
 NEAR = 0.1  # overlap from which a detection is the face that the sample's box means

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien.core.errors import InputError
-from mien.pipeline.config import cache_folder
 from mien.training.data.listing import Sample
+from mien.zoo.folder import cache_folder
 
 VERSION = 1
 
