@@ -112,6 +112,13 @@ def test_a_runner_up_may_take_the_face_that_the_best_did_not_need() -> None:
     assert [match and match.name for match in assign(twins, 0.5)] == ["Ada", "Ben"]
 
 
+def test_two_faces_as_alike_with_two_people_get_one_each() -> None:
+    """Two entries that hold the same photo are equally like every face."""
+    both = [Match(1, "Ada", 0.9), Match(2, "Countess", 0.9)]
+    chosen = assign([both, both], 0.5)
+    assert sorted(match.name or "" for match in chosen if match) == ["Ada", "Countess"]
+
+
 def test_the_threshold_rises_with_the_gallery() -> None:
     known = calibration()
     small, large = operating_point(known, 1, 0.01), operating_point(known, 1000, 0.01)

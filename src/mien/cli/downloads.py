@@ -18,7 +18,7 @@ def downloads() -> Iterator[Callable[[str], Report]]:
     """
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield _announced
+        yield announced
         return
     from rich import progress as bars
 
@@ -44,12 +44,13 @@ def downloads() -> Iterator[Callable[[str], Report]]:
         yield start
 
 
-def _announced(name: str) -> Report:
+def announced(name: str) -> Report:
+    """One line, when the download begins."""
     said: list[str] = []
 
     def report(done: int, total: int) -> None:
         if not said:
             said.append(name)
-            warn(f"mien: fetching {name} ({total / 1e6:.1f} MB)")
+            warn(f"mien: fetching the model {name}, {total / 1e6:.1f} MB, once")
 
     return report

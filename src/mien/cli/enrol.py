@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,7 @@ def enrol(
     ):
         task = bar.add_task("people", total=None)
         document = JsonRows("results", {"models": gallery.analyzer.config.model_names({"embedding"})})
-        with document if as_json else progress(True):
+        with document if as_json else nullcontext():
             for report in _reports(gallery, name, paths, people, consent, which):
                 bar.advance(task)
                 enrolled += report.person is not None

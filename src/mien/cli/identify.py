@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -38,7 +39,7 @@ def identify(
         calibration = as_compared(gallery.people, gallery.calibration)
         point = operating_point(calibration, gallery.people.searchable(embedder), fpir)
         document = JsonRows("results", {"gallery": point.to_dict()})
-        with document if as_json else progress(True), progress(as_json) as bar:
+        with document if as_json else nullcontext(), progress(as_json) as bar:
             task = bar.add_task("pictures", total=None)
             for answer in gallery.identify_many(paths, top=top, fpir=fpir):
                 bar.advance(task)

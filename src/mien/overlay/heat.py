@@ -69,7 +69,6 @@ def _scale(pen: ImageDraw, y: int, width: int) -> None:
     from PIL import ImageFont
 
     font, steps, length = ImageFont.load_default(15), 60, 180
-    left = GAP + 215
     pen.text((GAP, y), "speaks against the same person", INK, font=font)
     left = GAP + int(pen.textlength("speaks against the same person", font=font)) + 10
     for i in range(steps):

@@ -17,6 +17,7 @@ from mien.embedding.common import common_direction
 from mien.embedding.quality import quality_of
 from mien.gallery.people import People
 from mien.gallery.templates import pool
+from mien.gallery.vault import normal_name
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.index.folder import is_index
 from mien.pipeline.index.seen import looks
@@ -58,7 +59,10 @@ def enrol_looks(
     consent: Consent | None = None,
     which: str | None = None,
 ) -> EnrolReport:
-    """Enrol one person from pictures that were looked at already."""
+    """Enrol one person from pictures that were looked at already.
+
+    raises: `StoreError` where the gallery refuses; what is wrong with pictures or name stands in the report.
+    """
     shots = [*shots]
     rejected = {shot.report.source: shot.report.error for shot in shots if shot.report.error is not None}
     samples = choose_faces(shots, which, calibration.threshold(SAME_FACE_FMR, extrapolate=True), rejected)
@@ -68,7 +72,7 @@ def enrol_looks(
     try:
         twin = _looks_like(people, name, samples.values(), calibration)
         person = people.enrol(name, list(samples.values()), consent)
-    except MienError as error:
+    except InputError as error:
         return EnrolReport(name, None, rejected=rejected, error=error)
     advice = {face.source: face.advice for face in people.faces(person.id) if face.advice}
     return EnrolReport(name, person, tuple(samples), rejected, advice, twin)
@@ -91,7 +95,8 @@ def enrol_folders(
         for name, found in sorted(_by_folder(looks(analyzer, root)).items()):
             yield enrol_looks(people, name, found, calibration, consent=consent, which=which)
         return
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    here = root.iterdir() if root.is_dir() else ()
+    folders = sorted(path for path in here if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise InputError(f"{root} has no sub-folders: put each person's photos into a folder with their name")
     for folder in folders:
@@ -193,12 +198,13 @@ def _looks_like(
     from mien.pipeline.identify import as_compared, operating_point
 
     calibration = as_compared(people, calibration)
+    own = None if name is None else normal_name(name)
     for sample in samples:
         size = people.searchable(sample.embedding.model)
         if not size:
             continue
         threshold = operating_point(calibration, size, LOOKS_LIKE_FPIR).threshold
         for match in people.identify(sample.embedding, 2):
-            if match.similarity >= threshold and match.name and match.name != name:
+            if match.similarity >= threshold and match.name and normal_name(match.name) != own:
                 return match.name
     return None

@@ -101,14 +101,11 @@ def assign(found: Sequence[Sequence[Match]], threshold: float) -> list[Match | N
     >>> [match and match.similarity for match in assign([[b], [a]], 0.5)]
     [None, 0.9]
     """
-    pairs = sorted(
-        ((match.similarity, face) for face, matches in enumerate(found) for match in matches), reverse=True
-    )
+    pairs = [(match, face) for face, matches in enumerate(found) for match in matches]
     chosen: list[Match | None] = [None] * len(found)
     taken: set[int] = set()
-    for similarity, face in pairs:
-        match = next(m for m in found[face] if m.similarity == similarity)
-        if similarity >= threshold and chosen[face] is None and match.person not in taken:
+    for match, face in sorted(pairs, key=lambda pair: -pair[0].similarity):
+        if match.similarity >= threshold and chosen[face] is None and match.person not in taken:
             chosen[face] = match
             taken.add(match.person)
     return chosen
