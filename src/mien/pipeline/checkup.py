@@ -74,7 +74,9 @@ def _folders(config: Config) -> Iterator[Finding]:
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         free = shutil.disk_usage(there).free
         if not os.access(there, os.W_OK):
-            yield Finding(topic, "bad", f"{folder} cannot be written", f"set {variable} to another folder")
+            # What is here already is used; a model that is missing says so itself.
+            says = f"{folder} cannot be written: nothing new is kept there"
+            yield Finding(topic, "note", says, f"set {variable} to another folder")
         elif free < ROOM_FOR_MODELS:
             yield Finding(
                 topic, "note", f"{folder} has {free / 1e6:.0f} MB left", f"make room or set {variable}"
