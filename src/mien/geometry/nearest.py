@@ -12,8 +12,9 @@ from mien.geometry.triangles import closest_on_triangles
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
 Indices = NDArray[np.integer]
+Singles = NDArray[np.float32]
 
-_BLOCK = 4_000_000  # distances held at a time: 16 MB
+_BLOCK = 400_000  # distances held at a time: 1.6 MB
 
 
 def nearest_vertices(points: Floats, vertices: Floats, count: int = 1) -> Indices:
@@ -24,18 +25,30 @@ def nearest_vertices(points: Floats, vertices: Floats, count: int = 1) -> Indice
     """
     middle = vertices.mean(axis=0)  # small numbers keep float32 exact enough
     v = np.asarray(vertices - middle, np.float32)
-    squares = (v * v).sum(axis=1)
-    step = max(1, _BLOCK // len(v))
+    columns = np.concatenate([-2 * v, (v * v).sum(axis=1, keepdims=True)], axis=1)  # |v|^2 - 2 p v
+    rows = np.ones((len(points), v.shape[1] + 1), np.float32)
+    rows[:, :-1] = points - middle
     result = np.empty((len(points), count), np.int64)
-    for start in range(0, len(points), step):
-        p = np.asarray(points[start : start + step] - middle, np.float32)
-        score = squares - 2 * (p @ v.T)
+    for start, score in _products(rows, columns):
         for rank in range(count):  # a few sweeps of argmin are several times faster than argpartition
             best = score.argmin(axis=1)
-            result[start : start + step, rank] = best
+            result[start : start + len(score), rank] = best
             if rank + 1 < count:
                 score[np.arange(len(score)), best] = np.inf
     return result
+
+
+def _products(rows: Singles, columns: Singles) -> Iterator[tuple[int, Singles]]:
+    """``rows @ columns.T`` in blocks of rows that stay in the processor's cache: first row, block.
+
+    All blocks lie in one buffer: use one before taking the next.
+    """
+    step = max(1, _BLOCK // len(columns))
+    turned = np.ascontiguousarray(columns.T)
+    buffer = np.empty((min(step, len(rows)), len(columns)), np.float32)
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        yield start, np.matmul(part, turned, out=buffer[: len(part)])
 
 
 def nearest_on_mesh(
@@ -54,17 +67,11 @@ def nearest_on_mesh(
     best = np.full(len(points), np.inf)
     found, chosen = np.zeros((len(points), 3)), np.zeros(len(points), np.int64)
     weights = np.zeros((len(points), 3))
-    for column in options.T:
-        some = np.flatnonzero(column >= 0)  # few vertices have as many triangles as the busiest one
-        _improve(points, vertices, triangles, some, column[some], best, found, chosen, weights)
+    rows, columns = np.nonzero(options >= 0)
+    _improve(points, vertices, triangles, rows, options[rows, columns], best, found, chosen, weights)
     if exact:
-        for rows, others in _nearer_spheres(points, vertices, triangles, np.sqrt(best)):
-            order = np.argsort(rows, kind="stable")
-            rows, others = rows[order], others[order]
-            rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-            for turn in range(int(rank.max(initial=-1)) + 1):  # each point once a turn
-                now = rank == turn
-                _improve(points, vertices, triangles, rows[now], others[now], best, found, chosen, weights)
+        for near_rows, others in _nearer_spheres(points, vertices, triangles, np.sqrt(best)):
+            _improve(points, vertices, triangles, near_rows, others, best, found, chosen, weights)
     return found, chosen, weights
 
 
@@ -79,14 +86,16 @@ def _improve(
     chosen: Indices,
     weights: Array,
 ) -> None:
-    """Try triangle ``tried[i]`` for point ``rows[i]`` and keep it where it is nearer; rows are distinct."""
+    """Try triangle ``tried[i]`` for point ``rows[i]`` and keep the nearest."""
     a, b, c = (vertices[triangles[tried, i]] for i in range(3))
     close, barycentric = closest_on_triangles(points[rows], a, b, c)
     distance = ((close - points[rows]) ** 2).sum(axis=1)
-    better = distance < best[rows]
-    rows = rows[better]
-    best[rows], chosen[rows] = distance[better], tried[better]
-    found[rows], weights[rows] = close[better], barycentric[better]
+    order = np.lexsort((distance, rows))  # the nearest of each point comes first of its run
+    first = np.diff(rows[order], prepend=-1) > 0
+    won = order[first & (distance < best[rows])[order]]
+    rows = rows[won]
+    best[rows], chosen[rows] = distance[won], tried[won]
+    found[rows], weights[rows] = close[won], barycentric[won]
 
 
 def _nearer_spheres(
@@ -96,16 +105,15 @@ def _nearer_spheres(
     corners = np.asarray(vertices, np.float64)[triangles]
     middle = corners.mean(axis=(0, 1))
     centres = corners.mean(axis=1)
-    radius = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1).astype(np.float32)
-    c = np.asarray(centres - middle, np.float32)
-    squares = (c * c).sum(axis=1)
-    step = max(1, _BLOCK // len(c))
-    for start in range(0, len(points), step):
-        p = np.asarray(points[start : start + step] - middle, np.float32)
-        gap = (p * p).sum(axis=1)[:, None] + squares - 2 * (p @ c.T)
-        limit = reached[start : start + step].astype(np.float32)[:, None] + radius
-        rows, others = np.nonzero(gap < limit * limit)
-        yield rows + start, others
+    radius = np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
+    # |p - c|^2 < (reached + radius)^2, all on one side and as one product
+    c, p = centres - middle, points - middle
+    one, unit = np.ones(len(p)), np.ones(len(c))
+    columns = np.column_stack([-2 * c, -2 * radius, (c * c).sum(axis=1) - radius**2, unit])
+    rows = np.column_stack([p, reached, one, (p * p).sum(axis=1) - reached**2])
+    for start, gap in _products(np.asarray(rows, np.float32), np.asarray(columns, np.float32)):
+        near, others = np.nonzero(gap < 0)
+        yield near + start, others
 
 
 def _triangles_around(triangles: Indices, vertices: int) -> Indices:
