@@ -16,6 +16,7 @@ from mien.core.types import HeadPose, Image, Landmarks, LocatedFace
 from mien.detection.select import select
 from mien.face3d.fit.eyes import gaze_from_irises, scale_from_irises
 from mien.face3d.fit.head import FitSettings, HeadFit, fit_landmarks
+from mien.face3d.fit.lips import with_closed_lips
 from mien.face3d.fit.photometric import PhotometricSettings
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.model.shape import eye_centres_of, vertices_of
@@ -288,6 +289,7 @@ def head_from_landmarks(
     own = load_head_model()
     model = own if model is None else model
     started = time.perf_counter()
+    landmarks = replace(landmarks, points=with_closed_lips(image.pixels, landmarks.points))
     fit = fit_landmarks(model, landmarks.points, camera, settings, picture=image.pixels)
     fit = replace(fit, coefficients=_with_gaze(model, fit, landmarks))
     size, note = _head_size(model, fit, landmarks, ipd)
