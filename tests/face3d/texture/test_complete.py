@@ -7,7 +7,7 @@ from mien.core.mesh import Camera, Placement, TextureMap
 from mien.core.types import HeadPose
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.render.shade import render_textured
-from mien.face3d.texture.anatomy import Anatomy, anatomy_of, hair_likelihood
+from mien.face3d.texture.anatomy import Anatomy, anatomy_of, hair_likelihood, hollow_likelihood
 from mien.face3d.texture.atlas import SKIN, atlas_of, mirrored_tiles, region_mask
 from mien.face3d.texture.background import background_probability, flooded
 from mien.face3d.texture.complete import hair_cover, strand_tones
@@ -238,3 +238,23 @@ def test_a_skin_coloured_badge_on_a_cap_is_no_bald_spot(model: HeadModel) -> Non
     assert badge.sum() > 100
     behind = cap & (np.abs(x) < 30) & (y > 110) & (z < 20)
     assert np.median(found[behind][:, 0]) < 70
+
+
+def test_nostrils_and_the_bowl_of_the_ear_are_dark_and_the_rest_is_not(model: HeadModel) -> None:
+    inside, bowl, lip = [7.5, 0, 105], [68, 4, 8], [0, -36, 108]
+    outside = [
+        [0, -5, 122],
+        [18, 0, 105],
+        [85, 10, 0],
+        [40, 0, 80],
+        [0, 60, 100],
+        [0, -28, 117],
+        [17, -28, 112],
+    ]
+    assert hollow_likelihood(np.array([inside, bowl, lip], float)).min() > 0.5
+    assert hollow_likelihood(np.array(outside, float)).max() == 0
+    colours = np.full((512, 512, 3), SKIN_COLOUR, np.uint8)
+    texture = textured(model, colours)
+    nostril = (anatomy_of(model, 512).hollow > 0.75) & (texture.seen < 0.05)
+    assert nostril.sum() > 15
+    assert np.median(texture.pixels[nostril][:, 1]) < 0.55 * SKIN_COLOUR[1]

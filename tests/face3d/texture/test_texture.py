@@ -107,7 +107,7 @@ def test_the_far_side_of_a_turned_head_is_not_smeared(model: HeadModel) -> None:
 def test_a_whole_texture_has_no_hole_and_keeps_plain_skin_plain(model: HeadModel) -> None:
     photo = np.full((256, 256, 3), (190, 150, 130), np.uint8)
     texture = skin_texture(model, model.mean.astype(np.float64), standing(0.5), CAMERA, photo, size=256)
-    skin = region_mask(model, atlas_of(model, 256), *SKIN)
+    skin = region_mask(model, atlas_of(model, 256), *SKIN) & (anatomy_of(model, 256).hollow == 0)
     assert np.abs(texture.pixels[skin].astype(int) - (190, 150, 130)).max() < 6
     assert texture.seen.max() == 1
 
@@ -283,7 +283,7 @@ def test_teeth_have_the_colour_that_the_photo_shows_between_the_lips() -> None:
 def test_behind_closed_lips_and_in_a_dark_mouth_teeth_are_the_usual_ones_in_shade() -> None:
     hidden = tooth_colour(*mouth((190, 110, 105)))
     assert hidden == tooth_colour(*mouth((40, 20, 20))) == tooth_colour(np.zeros((9, 9, 3), np.uint8), None)
-    assert 80 < hidden[0] < 160
+    assert 70 < hidden[0] < 150
     assert hidden[0] > hidden[1] > hidden[2]
 
 

@@ -32,6 +32,8 @@ GROWTH = np.array(
     np.float64,
 )  # fmt: skip
 """Lower end of hair, (z, y) mm: around the ear and down before it."""
+HOLLOWS = (((7.5, 0.5, 107.0), (6.5, 8.0, 11.5), 1.0), ((67.5, 4.0, 8.0), (7.0, 10.0, 9.0), 0.6))
+"""Nostril and bowl of the ear: middle (|x|, y, z), half axes in mm, and how dark."""
 EAR = (4.0, 7.0, 21.0, 30.0)
 """Middle (z, y) of the ear and how far it reaches from there, mm."""
 CROWN = np.array([0.0, 40.0, -22.0])
@@ -48,6 +50,7 @@ class Anatomy:
     face between forehead, cheeks and chin.    bare: cheeks, nose and forehead, whose colour is the skin's.
     below: 0..1, neck and shoulders.    reach: 0..1, where hair may hang: not on neck, ears or face.
     strands: 0..1, evenly spread ranks in a pattern like combed hair, continuous over the atlas's seams.
+    hollow: 0..1, nostrils, the bowl of the ear and the inner side of the lips, which little light reaches.
     weave: row and column in a tiling pattern of a quarter of the atlas, (S, S) each, one texel of which is
         equally wide all over the head.
     """
@@ -59,6 +62,7 @@ class Anatomy:
     below: Singles
     reach: Singles
     strands: Singles
+    hollow: Singles
     weave: tuple[Bytes, Bytes]
 
 
@@ -97,6 +101,7 @@ def anatomy_of(model: HeadModel, size: int) -> Anatomy:
         picture(below),
         picture(reach),
         picture(_strands(points, covered)),
+        picture(hollow_likelihood(points)),
         _weave(points, covered),
     )
 
@@ -104,6 +109,20 @@ def anatomy_of(model: HeadModel, size: int) -> Anatomy:
 def hair_likelihood(points: Array) -> Array:
     """0..1 for points (N, 3) mm of the mean head."""
     return _step(points[:, 1] - np.interp(points[:, 2], *GROWTH.T), -7, 7)
+
+
+def hollow_likelihood(points: Array) -> Array:
+    """0..1 for points (N, 3) mm of the mean head: where less than a third of all directions is open."""
+    at = np.abs(points) * (1, 0, 0) + points * (0, 1, 1)
+    x, y, z = at.T
+    # the inner side of the lips begins at the line where they meet, which runs back towards the corners
+    behind = _step(113.4 - 0.0234 * x**2 - z, 0, 1.8)
+    found = 0.7 * behind * (x < 24) * _step(y + 43, 0, 3) * _step(-26 - y, 0, 3) * (z > 94)
+    for middle, reach, depth in HOLLOWS:
+        found = np.maximum(
+            found, depth * _step(1.15 - np.linalg.norm((at - middle) / reach, axis=1), 0, 0.35)
+        )
+    return np.asarray(found)
 
 
 def _step(value: Array, low: float, high: float) -> Array:

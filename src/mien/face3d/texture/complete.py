@@ -22,6 +22,7 @@ BACK_COARSER = 4
 ROUGH = 0.88  # share of the seen grain given to the unseen: what is made up had better be calm
 ENDING = 3
 """How many vertices wide (of 9 mm) what was seen gives way to what was not."""
+DARK = np.array([0.62, 0.74, 0.76], np.float32)  # what a hollow takes away of each channel
 _LUMA = np.array([0.3, 0.6, 0.1], np.float32)
 
 
@@ -133,8 +134,10 @@ def completed(
     if grain is not None:
         # shares of three independent grains: their variances add up to that of one
         missing = np.sqrt(np.clip(1 - own**2 - ((1 - own) * theirs) ** 2, 0, 1)) * (1 - cover)
-        missing = ROUGH * missing * (1 - 0.5 * whole.below[..., None])  # a body has fewer folds than a face
+        # a body has fewer folds than a face; in the middle of the face only a nose's sides are made up
+        missing = missing * (ROUGH * (1 - 0.5 * whole.below - 0.75 * whole.core))[..., None]
         result *= 1 + (missing * grain_over(grain, whole)[..., None]) * grain.strength
+    result *= 1 - (1 - own) * whole.hollow[..., None] * DARK
     return np.asarray(np.clip(result, 0, 255), np.float32)
 
 

@@ -23,7 +23,7 @@ TEETH, GUMS, TONGUE, BAG, SOCKET = (
     (62.0, 26.0, 26.0),
     (110.0, 62.0, 56.0),
 )
-UNSEEN_TEETH = np.array([0.62, 0.56, 0.52])  # light on teeth that the photo does not show, between lips
+UNSEEN_TEETH = np.array([0.54, 0.48, 0.44])  # light on teeth that the photo does not show, between lips
 PUPIL = np.array([18.0, 14.0, 13.0])
 IRIS_ANGLE, PUPIL_ANGLE = np.radians(23.0), np.radians(8.0)
 
