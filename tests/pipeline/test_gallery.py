@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.gallery.conftest import near, unit
 
+from mien.core.answers import Grouped
 from mien.core.errors import AmbiguousFace, InputError, NoFaceFound
 from mien.core.people import Consent, Match
 from mien.core.report import FaceReport, PhotoReport
@@ -18,7 +19,7 @@ from mien.core.types import Box, Detection, Embedding
 from mien.embedding.calibration import Calibration, EvidenceCurve, FmrCurve
 from mien.gallery.corrections import split, undo
 from mien.pipeline.analyze import Analyzer
-from mien.pipeline.cluster import gather, group, group_into, write_groups
+from mien.pipeline.cluster import gather, group, group_into, make_out, write_groups
 from mien.pipeline.enrol import enrol
 from mien.pipeline.gallery import Gallery
 from mien.pipeline.identify import assign, operating_point
@@ -244,6 +245,20 @@ def test_groups_are_written_as_folders_and_lines(gallery: Gallery, tmp_path: Pat
     (written,) = write_groups(tmp_path / "out", named)
     assert written.read_bytes() == b"pixels"
     assert (tmp_path / "out" / "groups.jsonl").read_text().count("\n") == 1
+
+
+def test_a_photo_with_the_longest_name_is_written_too(tmp_path: Path) -> None:
+    picture = tmp_path / ("李" * 80 + ".jpg")
+    picture.write_bytes(b"pixels")
+    (written,) = write_groups(tmp_path / "out", [Grouped(str(picture), Box(0, 0, 1, 1), 0)])
+    assert written.suffix == ".jpg"
+
+
+def test_two_groupings_never_share_a_folder(tmp_path: Path) -> None:
+    list(write_groups(tmp_path, []))
+    with pytest.raises(InputError, match="choose another --out"):
+        make_out(tmp_path)
+    make_out(tmp_path, resume=True)
 
 
 def test_nothing_to_group_is_no_group(gallery: Gallery) -> None:

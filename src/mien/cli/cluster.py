@@ -55,7 +55,7 @@ def cluster(
     config = configure(profile, models=models, allow_noncommercial=allow_noncommercial, formats=formats)
     reports: list[PhotoReport] = []
     if out is not None:
-        make_out(out)  # before the long work, not after
+        make_out(out, resume=resume)  # before the long work, not after
     with _journal(paths, config, resume) as journal, open_analyzer(config) as analyzer:
         found = _look(analyzer, paths, journal, reports.append, as_json)
         if remember or where is not None:

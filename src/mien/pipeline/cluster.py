@@ -26,6 +26,8 @@ from mien.pipeline.look import Look
 
 # A face this unsure and this small may be none; it is left out, not guessed.
 LEAST_CERTAINTY = 0.15
+GROUPS = "groups.jsonl"
+LONGEST_STEM = 50  # of a photo's name; systems take 255 bytes
 # The share of a normal distribution that lies more than one standard deviation above its mean.
 ABOVE_ONE_DEVIATION = 0.158655
 
@@ -193,8 +195,13 @@ def _stored(people: People, model: str) -> tuple[list[_Stored], dict[int, str | 
     return faces, names
 
 
-def make_out(folder: Path) -> None:
-    """Make the folder that groups go to.  raises: InputError where that cannot be."""
+def make_out(folder: Path, *, resume: bool = False) -> None:
+    """Make the folder that groups go to.  raises: InputError where that cannot be.
+
+    resume: the groups that lie there are of the same run, broken off.
+    """
+    if (folder / GROUPS).exists() and not resume:  # two groupings in one folder would tell lies
+        raise InputError(f"{folder / GROUPS} is there already: choose another --out, or remove that folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -207,8 +214,8 @@ def write_groups(folder: Path, groups: Sequence[Grouped]) -> Iterator[Path]:
     """One sub-folder a person with links to (or copies of) their photos, and groups.jsonl."""
     import shutil
 
-    make_out(folder)
-    with (folder / "groups.jsonl").open("w", encoding="utf-8", errors="backslashreplace") as lines:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / GROUPS).open("w", encoding="utf-8", errors="backslashreplace") as lines:
         for face in groups:
             lines.write(json.dumps(face.to_dict(), ensure_ascii=False) + "\n")
     for number, face in enumerate(groups):
@@ -217,7 +224,7 @@ def write_groups(folder: Path, groups: Sequence[Grouped]) -> Iterator[Path]:
             continue
         home = folder / f"person-{face.group:04d}"
         home.mkdir(exist_ok=True)
-        target = home / f"{number:06d}-{source.name}"
+        target = home / f"{number:06d}-{source.stem[:LONGEST_STEM]}{source.suffix}"
         if not target.exists():
             try:
                 os.link(source, target)
