@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -221,6 +224,27 @@ def test_a_network_of_free_size_is_measured_anew_for_a_frame(card_for: CardFor, 
 
 def test_every_engine_states_its_version_or_its_absence() -> None:
     assert all(engine.version() is None or engine.version() for engine in ENGINES.values())
+
+
+def test_opening_the_engine_reports_to_nobody(tmp_path: Path) -> None:
+    """The library's converter would send an event, and keep who sent it in the user's home."""
+    code = (
+        "import socket, sys\n"
+        "def refuse(*words): raise SystemExit(f'asked for {words}')\n"
+        "socket.getaddrinfo = socket.socket.connect = refuse\n"
+        "from mien.runtime import openvino_engine\n"
+        "openvino_engine._core()\n"
+        "assert 'openvino' in sys.modules\n"
+        "assert not any(name.startswith(('openvino_telemetry', 'openvino.tools')) for name in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_compares_what_two_engines_name_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import queue
+import sys
 import tempfile
 import threading
 from functools import cache
@@ -21,6 +22,7 @@ from mien.runtime.eight_bits import quantise
 from mien.runtime.engine import Choice, Outputs
 from mien.runtime.machine import cores
 
+CONVERTER = "openvino.tools.ovc"
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 _OPENING = threading.Lock()  # of the core: `cache` alone would let two threads open one each
 
@@ -39,9 +41,23 @@ def _core() -> Any:
 
 @cache
 def _only_core() -> Any:
-    import openvino
+    return _library().Core()
 
-    return openvino.Core()
+
+def _library() -> Any:
+    """Import openvino without its model converter, which nothing here uses.
+
+    The converter's import sends an event to Google Analytics, unasked, and leaves a folder ``intel`` in the
+    user's home; it takes a third of the time, too. Whoever wants it can import it afterwards.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules[CONVERTER] = None  # type: ignore[assignment]  # so its import is an ImportError, as allowed
+    try:
+        import openvino
+    finally:
+        if sys.modules.get(CONVERTER, ...) is None:
+            del sys.modules[CONVERTER]
+    return openvino
 
 
 def offers(card: ModelCard) -> list[Choice]:
