@@ -48,6 +48,27 @@ the true match rate in percent over all {genuine} same-person and {impostors} ot
 face of each photo, at a false match rate of 1e-2, 1e-3 and 1e-4.
 """
 
+TRIED = """## Tried, and left
+
+What did not help, on the machine above with its other work going on, most of it for `fast`:
+
+* Second looks at fewer faces: leaving those alone that score 0.87 and more, or whose cut-out does upright,
+  misplaces the eyes of 223 and 198 of 663 turned faces of London; all turns on one sheet misplace none and
+  cost two looks (`benchmarks/studies/second_look.py`). The face mesh as the judge of what is upright spares
+  a quarter of the looks.
+* Faces of several photos in one call of SFace: four at a time take 2.8 ms of processor time a face for
+  3.3 ms (int8), bit for bit the same, but every worker has to hold four photos; compiled for any number of
+  faces, a changing number takes 3.5 ms.
+* A network of its own for each worker, in place of one network with as many streams: 4 to 6 % less
+  processor time a call, for twice the compiling and memory.
+* Floats in place of bytes as YuNet's input: two changes of layout less inside OpenVINO, 0.12 of 1.3 ms at
+  320 x 320; making the floats costs most of that. Its first layer as one over a single, three times wider
+  channel: 3 % in bf16, 6 to 8 % in fp32, for surgery on the graph.
+* Photos with a fourth, empty byte a pixel, which Pillow takes without a copy: 0.08 of 0.54 ms of fitting
+  a photo into the detector's frame; lost again where crops are interpolated.
+* All strides of YuNet's answer in one go: 0.048 for 0.055 ms. Three, four or eight workers for six: as fast.
+"""
+
 Json = Any
 
 
@@ -77,7 +98,7 @@ def made_by(found: Json) -> str:
 
 
 def performance_page() -> str:
-    sections = [_head(), _share(), _peers(), _start(), _engines(), _arithmetic()]
+    sections = [_head(), _share(), _peers(), _start(), _engines(), _arithmetic(), TRIED]
     return "\n".join(sections)
 
 

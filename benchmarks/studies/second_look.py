@@ -1,6 +1,6 @@
 """How often a turned face is found with its eyes where the eyes are, by angle.
 
-    python -m benchmarks.studies.second_look [--photos 40]
+    python -m benchmarks.studies.second_look [--photos 40] [--profile balanced]
 
 Reads $MIEN_SHARED/data/wild40. The truth is what the same detector says of the picture before it is turned;
 a face is wrong when its keypoints lie more than a quarter of the eye distance away on average.
@@ -20,6 +20,7 @@ from mien.core.types import Image
 from mien.imaging.rotate import rotate
 from mien.imaging.sources import iter_pictures
 from mien.pipeline.analyze import Analyzer
+from mien.pipeline.config import DEFAULT_PROFILE, configure
 
 WRONG = 0.25
 
@@ -38,10 +39,11 @@ def error_of(detector: Detector, image: Image, angle: float) -> float | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Find turned faces.")
     parser.add_argument("--photos", type=int, default=40)
-    count = parser.parse_args().photos
+    parser.add_argument("--profile", default=DEFAULT_PROFILE)
+    given = parser.parse_args()
     names = list(iter_pictures(Path(os.environ.get("MIEN_SHARED", "../shared")) / "data" / "wild40"))
-    analyzer = Analyzer()
-    images = [analyzer.open(name).image for name in names[:: max(1, len(names) // count)]]
+    analyzer = Analyzer(configure(given.profile))
+    images = [analyzer.open(name).image for name in names[:: max(1, len(names) // given.photos)]]
     images = [image for image in images if analyzer.detector.detect(image)]
     for degrees in (0, 30, 45, 60, 90, 135, 180, 225):
         errors = [error_of(analyzer.detector, image, math.radians(degrees)) for image in images]
