@@ -14,7 +14,7 @@ from tests.gallery.conftest import DIMENSION, MODEL, face, near, open_people, so
 from mien.core.errors import InputError, StoreCorrupt, StoreError, UnknownPerson
 from mien.core.people import Consent, Enrolment
 from mien.core.types import Embedding
-from mien.gallery import audit
+from mien.gallery import audit, leave
 from mien.gallery.corrections import merge, rename, split
 from mien.gallery.leave import erase, export, purge, remaining, take_in, withdraw
 from mien.gallery.people import People
@@ -76,6 +76,21 @@ def test_no_erased_byte_is_left_in_any_file(folder: Path) -> None:
         assert remaining(sealed[::2], people.records.files()) == 0
         assert remaining(sealed[1::2], people.records.files()) == 150
     assert remaining(sealed[::2], [path for path in folder.iterdir() if path.is_file()]) == 0
+
+
+def test_a_trace_is_found_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leave, "PIECE", 64)
+    traces = [os.urandom(40 + i) for i in range(5)]
+    file, other = tmp_path / "a", tmp_path / "b"
+    other.write_bytes(b"")
+    for at in range(150):
+        file.write_bytes(os.urandom(at) + traces[3] + os.urandom(7))
+        assert remaining(traces, [other, file]) == 1
+        file.write_bytes(os.urandom(at) + traces[3][:23])
+        assert remaining(traces, [file]) == 0
+    assert remaining([], [file]) == 0
+    file.write_bytes(b"".join(traces))
+    assert remaining(traces, [file, file]) == 5
 
 
 def test_an_erased_person_does_not_come_back(folder: Path) -> None:
