@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.gallery.conftest import MODEL, face, near, open_people, someone, unit
+from tests.gallery.conftest import MODEL, face, near, open_people, someone, tables, unit
 
 from mien.core.errors import (
     ConsentRequired,
@@ -132,6 +132,20 @@ def test_what_only_looks_like_a_code_is_nobody(people: People, code: str) -> Non
     people.enrol("Ada", [someone(1)])
     with pytest.raises(UnknownPerson):
         people.find(code)
+
+
+def test_who_waited_for_another_writer_takes_the_time_of_its_turn(folder: Path) -> None:
+    """Ids grow with time: with the time before the wait, two that bring thousands would draw the same."""
+    turns: list[bool] = []
+
+    def clock() -> float:
+        turns.append(records._writing)
+        return 5.0
+
+    with open_people(folder, clock=clock) as people:
+        records = tables(people)
+        people.enrol("Ada", [someone(1)])
+    assert turns == [True]
 
 
 def test_says_who_is_unknown(people: People) -> None:

@@ -107,8 +107,8 @@ class People:
         self._check_lengths(batch)
         templates = self._protection.protect_samples([e.samples for e in batch])
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
-        now = self.clock()
         with self.writing():
+            now = self.clock()  # not before: ids grow with time, and another process may write meanwhile
             before = self.records.revision()
             after = self.records.next_revision()
             if known is None:
