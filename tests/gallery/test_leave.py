@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,27 @@ def test_an_erased_person_does_not_come_back(folder: Path) -> None:
             people.find("Ada")
     with open_people(folder) as people:
         assert [match.name for match in people.identify(Embedding(unit(1), MODEL))] == ["Ben"]
+
+
+@pytest.mark.parametrize("leaving", [erase, withdraw])
+def test_nobody_who_left_meanwhile_is_brought_back_with_more_photos(
+    folder: Path, leaving: Callable[[People, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_people(folder) as people, open_people(folder) as other:
+        ada = people.enrol("Ada", [someone(1)])
+        writing = people.records.writing
+
+        @contextmanager
+        def after_waiting() -> Iterator[None]:
+            leaving(other, "Ada")
+            with writing():
+                yield
+
+        monkeypatch.setattr(people.records, "writing", after_waiting)
+        with pytest.raises(UnknownPerson) if leaving is erase else nullcontext():
+            people.add_faces(ada.id, [face(near(unit(1), 0.9))])
+        monkeypatch.undo()
+        assert people.identify(Embedding(unit(1), MODEL)) == []
 
 
 def test_erasing_takes_merged_entries_and_corrections_along(people: People) -> None:

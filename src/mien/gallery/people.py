@@ -101,9 +101,8 @@ class People:
         if batch:
             yield from self._enrol_group(batch)
 
-    def _enrol_group(
-        self, batch: Sequence[Enrolment], known: Mapping[bytes | None, PersonRow] | None = None
-    ) -> list[Person]:
+    def _enrol_group(self, batch: Sequence[Enrolment], who: str | int | None = None) -> list[Person]:
+        """Enrol by name, or everything as more photos of ``who``."""
         self._check_lengths(batch)
         templates = self._protection.protect_samples([e.samples for e in batch])
         tags = [None if e.name is None else self.vault.name_tag(e.name) for e in batch]
@@ -111,9 +110,12 @@ class People:
             now = self.clock()  # not before: ids grow with time, and another process may write meanwhile
             before = self.records.revision()
             after = self.records.next_revision()
-            if known is None:
+            known: dict[bytes | None, PersonRow]
+            if who is None:
                 rows = self.records.people_by_tag([tag for tag in set(tags) if tag])
                 known = {row.tag: row for row in rows}
+            else:
+                known = {None: self.row(who)}
             group = Group(self.vault, self.ids, self.records.faces_of, now, after, known)
             for enrolment, tag, protected in zip(batch, tags, templates, strict=True):
                 group.add(enrolment, tag, protected)
@@ -138,10 +140,8 @@ class People:
 
     def add_faces(self, who: str | int, samples: Sequence[Sample]) -> Person:
         """Add photos to somebody who is here already, named or not."""
-        row = self.row(who)
-        batch = [checked(Enrolment(None, samples), consent_needed=False)]
-        self._enrol_group(batch, known={None: row})
-        return self.find(row.id)
+        (person,) = self._enrol_group([checked(Enrolment(None, samples), consent_needed=False)], who)
+        return person
 
     # --- ask ---------------------------------------------------------------------------------------------
 
