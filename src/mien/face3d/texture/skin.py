@@ -97,7 +97,8 @@ def _skin(
     anatomy = anatomy_of(model, len(small))
     clear = reduced(certain[..., None], own, factor)[0][..., 0]
     surely = small_weights * clear
-    segments = segment(small, small_weights, anatomy, roughness(seen, own, factor), clear)
+    rough = roughness(seen, own, factor) if factor > 1 else None
+    segments = segment(small, small_weights, anatomy, rough, clear)
     if not segments.has_hair:  # only hair may look like what is behind it
         own, small_weights = own * certain, surely
     # the middle of the face is shown as it is, but for what is seen so askance that anything may mix in
