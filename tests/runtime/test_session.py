@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,27 @@ def test_the_choice_is_measured_once_and_remembered(
     assert len(json.loads(notebook.read_text())) == 1
     monkeypatch.setattr(choosing, "_measure", lambda *_: pytest.fail("measured again"))
     assert choose(card_for(quarters), quarters, notebook) == first
+
+
+def test_networks_that_are_opened_side_by_side_are_measured_one_by_one_and_all_remembered(
+    tmp_path: Path, quarters: bytes, card_for: CardFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most = [0], [0]
+
+    def measure(_card: object, _data: bytes, ways: Sequence[Choice]) -> dict[str, float]:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        at_once[0] -= 1
+        return {str(way): 1.0 for way in ways}
+
+    monkeypatch.setattr(choosing, "_measure", measure)
+    notebook = tmp_path / "engines.json"
+    cards = [card_for(quarters, name=f"network {number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert len([*pool.map(lambda card: choose(card, quarters, notebook), cards)]) == 4
+    assert most == [1]
+    assert len(json.loads(notebook.read_text())) == 4
 
 
 def test_a_damaged_notebook_costs_a_measurement_and_nothing_else(
