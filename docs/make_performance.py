@@ -32,8 +32,8 @@ side, which is not its default.
 START = """## Starting
 
 `import mien` touches {touched}. The yardstick for `mien verify A B` (models cached, `balanced`) is a
-bare script in a fresh process: import the engine, read the same files, compile the same networks with
-the same settings, run them on crops that lie ready.
+bare script in a fresh process: import the engine (without its model converter, as mien does), read the
+same files, compile the same networks with the same settings, run them on crops that lie ready.
 """
 ENGINES = """## Engines
 
