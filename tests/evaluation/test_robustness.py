@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mien.core.errors import InputError, MienError, NoFaceFound, ThinData
-from mien.core.types import Box, Embedding
+from mien.core.errors import ImageError, InputError, MienError, NoFaceFound, ThinData
+from mien.core.types import Box, Detection, Embedding, Image
 from mien.evaluation.operating import Deployed
 from mien.evaluation.pages.frame import Run
-from mien.evaluation.pages.robustness import robustness_page
+from mien.evaluation.pages.robustness import examples, robustness_page
 from mien.evaluation.robustness import DAMAGES, Trial, damages, evaluate_robustness
 from mien.page.html import page_html
 
@@ -53,6 +55,20 @@ def test_a_covered_band_is_grey_inside_the_box_alone() -> None:
     changed = np.argwhere((covered != PICTURE).any(axis=2))
     assert changed[:, 0].min() >= 79
     assert (changed[:, 1].min(), changed[:, 1].max()) == (20, 79)
+
+
+def test_examples_are_of_the_first_picture_that_shows_a_face() -> None:
+    def opened(path: Path) -> Any:
+        if path.name == "broken":
+            raise ImageError("damaged", "it is damaged; copy it anew")
+        return SimpleNamespace(image=Image(PICTURE), name=path.name)
+
+    found = iter([[], [Detection(BOX, 0.9, np.zeros((5, 2)))]])
+    analyzer: Any = SimpleNamespace(open=opened, detector=SimpleNamespace(detect=lambda image: next(found)))
+    pictures = [Path("broken"), Path("empty"), Path("good")]
+    shown = examples(analyzer, pictures, damages(["blur"]), "center")
+    assert [len(levels) for levels in shown.values()] == [5]
+    assert examples(analyzer, pictures[:1], DAMAGES, "center") == {}
 
 
 def test_what_is_left_falls_with_the_level() -> None:

@@ -66,6 +66,8 @@ def head_model(
     All shapes have the same triangles. The error is measured on heads that a second model has not seen; the
     file that is written has learned from all of them.
     """
+    if out.suffix != ".npz":
+        raise InputError(f"a head model is an .npz file, not {out.name}: name it so with --out")
     if shapes.is_file() and shapes.suffix.lower() == ".npz":
         if expressions or indices:
             raise InputError("a packed file brings its expressions and regions; leave those options out")

@@ -112,7 +112,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise InputError(f"there is no checkpoint at {path}: check the path, or train without --resume")
+        raise InputError(f"there is no checkpoint at {path}: check the path")
     try:
         with safe_open(path, framework="pt") as file:
             state = json.loads((file.metadata() or {})["mien"])

@@ -59,6 +59,14 @@ def command(*words: str) -> int:
     return int(str(stopped.value.code))
 
 
+def test_a_file_of_another_ending_is_refused_before_the_work(
+    population: tuple[Path, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(str(population[0]), "-o", str(tmp_path / "head"), "--no-landmarks") == 2
+    assert "is an .npz file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_finds_the_basis_it_was_drawn_from(population: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     folder, modes = population
     out = tmp_path / "head.npz"
