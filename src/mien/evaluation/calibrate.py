@@ -106,7 +106,8 @@ def rate_intervals(impostor: Scores, people: NDArray[np.integer], thresholds: Sc
     people: (N, 2).    returns: (2, T) lower and upper ends.
     The variance is that of two-way clusters, the sum over people of their squared influence less the pairs'
     own share, which would count twice (Fafchamps & Gubert, J. Dev. Econ. 83, 2007, eq. 2.4); the interval is
-    that of a normal distribution of the logarithm of the rate.
+    that of a normal distribution of the logarithm of the rate. Of two people with several pairs the products
+    of different pairs still count twice: the interval is rather too wide than too narrow.
     """
     if people.shape != (len(impostor), 2):
         raise InputError(

@@ -118,3 +118,11 @@ def test_repeating_every_trial_of_a_person_doubles_the_variance() -> None:
     people = np.arange(4000)
     assert design_effect(errors, people) == pytest.approx(1, abs=0.01)
     assert design_effect(np.tile(errors, 2), np.tile(people, 2)) == pytest.approx(2, rel=0.01)
+
+
+def test_two_people_who_are_compared_twice_are_one_trial_and_not_three() -> None:
+    errors = np.random.default_rng(0).random(2000) < 0.2
+    couples = np.arange(4000).reshape(2000, 2)
+    assert design_effect(errors, couples) == pytest.approx(1, abs=0.01)
+    swapped = np.concatenate([couples, couples[:, ::-1]])
+    assert design_effect(np.tile(errors, 2), swapped) == pytest.approx(2, rel=0.01)

@@ -118,6 +118,6 @@ def _show(report: LivenessReport) -> None:
 
     table("test part", ["measure", ">value", ">95 % interval"], rows(report.test))
     goal = "EER" if report.rule == "eer" else f"{report.rule.upper()} {percent(report.target)}"
-    say(f"Threshold {report.threshold:.4f}, set on the dev part at {goal}; nothing of the test part set it.")
+    say(f"Threshold {report.threshold:.4g}, set on the dev part at {goal}; nothing of the test part set it.")
     if report.unseen:
         say(f"Species that the dev part has none of: {', '.join(report.unseen)}.")

@@ -156,8 +156,11 @@ def design_effect(errors: NDArray[np.bool_], people: NDArray[np.integer]) -> flo
     for column in ends.T:
         np.add.at(influence, column, off)
     own = rate * (1 - rate) * n
-    # Each pair counts at both its ends, so its own share would count twice.
-    variance = (influence**2).sum() - (ends.shape[1] - 1) * own
+    variance = (influence**2).sum()
+    if ends.shape[1] == 2:
+        # Comparisons of the same two people meet at both ends, and would count twice.
+        _, couple = np.unique(np.sort(ends, axis=1) @ (len(influence), 1), return_inverse=True)
+        variance -= (np.bincount(couple, off) ** 2).sum()
     return max(1.0, float(variance / own))
 
 

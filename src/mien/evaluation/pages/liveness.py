@@ -31,7 +31,7 @@ def liveness_page(report: LivenessReport, run: Run) -> Page:
     unseen = (
         f" Species the development part has none of: {', '.join(report.unseen)}." if report.unseen else ""
     )
-    threshold = f"Threshold {report.threshold:.4f}, set on the development part {goal}.{unseen}"
+    threshold = f"Threshold {report.threshold:.4g}, set on the development part {goal}.{unseen}"
     sections = [
         Section("Test part", [Text(threshold), _rates(test), Charts(_charts(report))]),
         Section("Development part, which set the threshold", [_rates(report.dev)]),
