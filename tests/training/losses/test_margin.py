@@ -80,10 +80,11 @@ def test_psi_has_the_gradient_of_its_value() -> None:
 
 
 def test_sphereface_mixes_the_plain_cosine_in_ever_less() -> None:
-    loss = build_loss("sphereface", dim=6, classes=5, margin=4, lambda_start=100.0, lambda_pace=1.0)
+    loss = build_loss("sphereface", dim=6, classes=5, margin=4, lambda_start=100.0, lambda_end=45.0,
+                      lambda_pace=0.5)  # fmt: skip
     features, labels = batch()
     rows = np.arange(7), labels.numpy()
-    for step, share in ((0, 100.0), (1, 50.0), (2, 100 / 3)):
+    for step, share in ((0, 100.0), (1, 100 / 1.5), (2, 50.0), (3, 45.0)):
         angles = angles_of(features, loss.get_parameter("centres"))
         length = np.linalg.norm(features.numpy(), axis=1, keepdims=True)
         logits = length * np.cos(angles)
@@ -97,6 +98,7 @@ def test_sphereface_mixes_the_plain_cosine_in_ever_less() -> None:
 def test_adaface_trusts_long_features() -> None:
     loss = build_loss("adaface", dim=6, classes=5, scale=16.0, h=0.333, memory=0.9)
     features, labels = batch()
+    features = features * torch.linspace(1, 5, 7)[:, None]  # lengths whose deviation and variance differ
     length = np.linalg.norm(features.numpy(), axis=1)
     mean = 0.9 * 20 + 0.1 * length.mean()
     deviation = 0.9 * 100 + 0.1 * length.std(ddof=1)
