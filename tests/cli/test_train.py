@@ -110,7 +110,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
     code, _, err = mien(capfd, *words, "--resume", "--set", "net.width=8")
     assert code == 2
     assert "[net] differs from what the checkpoint was trained with (options)" in err
-    assert mien(capfd, *words, "--resume", "--set", "run.steps=3")[0] == 0
+    assert mien(capfd, *words, "--resume", "--set", "run.steps=3", "--set", "licence=MIT")[0] == 0
 
 
 def test_mistakes_are_named_with_exit_code_2(recipe: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -137,6 +137,7 @@ def test_list_and_describe_show_what_there_is(capfd: pytest.CaptureFixture[str])
     found = json.loads(out)
     assert {"orl-cnn", "head-coefficients"} <= {entry["name"] for entry in found["recipes"]}
     assert "arcface" in {entry["name"] for entry in found["losses"]}
+    assert all(entry["does"] for entries in found.values() for entry in entries)
     code, out, _ = mien(capfd, "train", "--describe", "run", "--json")
     (keys,) = json.loads(out).values()
     assert {"epochs", "precision"} <= {entry["key"] for entry in keys}

@@ -71,6 +71,20 @@ def test_failures_are_misses_and_refusals() -> None:
     assert len(report.failures) == 2
 
 
+def test_a_stranger_who_is_scored_sets_no_threshold_for_it() -> None:
+    # A stranger who looks like an enrolled person: only thresholds that know that picture keep it out.
+    twin = LISTED.strangers[0]
+
+    def embed(paths: Sequence[Path]) -> Iterator[Embedding | MienError]:
+        for path in paths:
+            name = LISTED.people[0] if path == twin else path.parent.name
+            yield direction(name, 0.3, path.name)
+
+    point = evaluate_identification(LISTED, embed).points[2]  # no stranger of the other fold may pass
+    assert point.fpir_seen > 0
+    assert max(point.thresholds) > min(point.thresholds) + 0.2
+
+
 def test_few_strangers_support_no_small_rate() -> None:
     report = evaluate_identification(LISTED, embed_with(0.3))
     assert [point.supported for point in report.points] == [True, True, False]

@@ -151,6 +151,14 @@ def test_the_threshold_of_other_folds_is_judged_on_pairs_it_has_not_seen() -> No
     assert held.tmr == pytest.approx(0.37, abs=0.1)
 
 
+def test_a_pair_that_is_judged_sets_no_threshold_for_it() -> None:
+    people = {f"{i}": [Path(f"{i}/{j}") for j in range(2)] for i in range(40)}
+    pairs = pairs_of_people(people, folds=4)
+    scores = np.where(pairs.same, 0.9, 0.1)
+    scores[np.flatnonzero(~pairs.same)[0]] = 0.5
+    assert hold_out(scores, pairs, 0.0).fmr_seen == pytest.approx(1 / (~pairs.same).sum())
+
+
 def test_accuracy_of_all_pairs_of_a_folder_weighs_both_kinds_alike() -> None:
     people = {f"{i}": [Path(f"{i}/a"), Path(f"{i}/b")] for i in range(40)}
     pairs = pairs_of_people(people, folds=4)

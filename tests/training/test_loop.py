@@ -122,14 +122,16 @@ def test_stops_when_validation_has_not_been_better_for_long_enough(tmp_path: Pat
     assert (again.ending, again.progress.epoch) == ("no longer better", 3)
 
 
-def test_a_gradient_is_cut_to_its_longest_length(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])  # of the true gradient, not of the scaled one
+def test_a_gradient_is_cut_to_its_longest_length(precision: str, tmp_path: Path) -> None:
     recipe = tiny_recipe("run.clip=0.001", "run.steps=1", "optimiser.name=sgd", "optimiser.lr=1.0",
-                         "optimiser.decay=0.0", "schedule.name=constant", "schedule.warmup=0.0")  # fmt: skip
+                         "optimiser.decay=0.0", "schedule.name=constant", "schedule.warmup=0.0",
+                         f"run.precision={precision}")  # fmt: skip
     before = {f"net.{k}": v.clone() for k, v in tiny_job(recipe).net.state_dict().items()}
     run(recipe, tmp_path)
     after = last_tensors(tmp_path)
     moved = sum(float((after[name] - value).square().sum()) for name, value in before.items())
-    assert 0 < moved**0.5 <= 0.001001
+    assert 0.0008 < moved**0.5 <= 0.001001  # the classifier has the rest
 
 
 def test_the_running_mean_is_what_counts(tmp_path: Path) -> None:

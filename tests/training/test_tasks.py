@@ -17,7 +17,7 @@ from mien.pipeline.analyze import Analyzer
 from mien.training.data import Listing, read_source
 from mien.training.export_onnx import onnx_bytes, torch_answers
 from mien.training.finish import finish
-from mien.training.job import Exportable
+from mien.training.job import Exportable, Findings, Scores
 from mien.training.recipe import Recipe
 from mien.training.recipefile import parse_recipe
 from mien.training.run import Run, train
@@ -71,6 +71,18 @@ def test_recognition_tells_people_apart_whom_it_never_saw(taught: Run) -> None:
     assert run.findings.metrics["eer"] < 0.15
     parts = deal(run.recipe, read_source("folder", Path(run.recipe.data.root)))
     assert not set(parts.train.groups) & set(parts.validation.groups)
+
+
+def test_the_test_part_is_judged_at_the_threshold_of_the_validation(tmp_path: Path) -> None:
+    sets = (f"data.root={people(tmp_path, 12, 4)}", "data.fractions=[0.4, 0.3, 0.3]", "loss.name=softmax")
+    job = prepare(recipe(*sets))
+    assert job.test is not None
+    given = Findings({}, scores={"verification": Scores(np.ones(9), np.full(99, 0.77))})
+    found = job.test(job.net.eval(), torch.device("cpu"), given)
+    assert found.metrics["threshold"] == pytest.approx(0.77)
+    scores = found.scores["verification"]
+    assert found.metrics["tmr at the threshold"] == np.mean(scores.genuine > 0.77)
+    assert found.metrics["fmr at the threshold"] == np.mean(scores.impostor > 0.77)
 
 
 def test_a_trained_embedder_comes_with_a_calibration_that_its_card_leads_to(taught: Run) -> None:
@@ -150,11 +162,15 @@ def test_masks_follow_the_points_of_faces_that_the_pipeline_cuts() -> None:
 def test_liveness_measures_the_worst_kind_of_attack(tmp_path: Path) -> None:
     root = draw_data(recipe("data.source=paths"), tmp_path)
     pattern = '".*?(?P<label>real|attack_[a-z]+).*client(?P<person>\\\\d+).*"'
-    sets = (f"data.root={root}", "data.source=paths", f"data.pattern={pattern}", "task.name=liveness")
+    more = ("task.name=liveness", "data.fractions=[0.4, 0.3, 0.3]")
+    sets = (f"data.root={root}", "data.source=paths", f"data.pattern={pattern}", *more)
     job = prepare(recipe(*sets))
     found = job.validate(job.net, torch.device("cpu"))
     assert {"eer", "worst apcer at the threshold", "bpcer at the threshold"} <= set(found.metrics)
     assert job.facts["attacks"] == ["attack_mobile", "attack_print"]
+    assert job.test is not None
+    tested = job.test(job.net, torch.device("cpu"), Findings({"threshold": 0.987}))
+    assert tested.metrics["threshold"] == 0.987  # of the validation part
     with pytest.raises(ThinData, match=r"task\.real"):
         prepare(recipe(*sets, "task.real=alive"))
 

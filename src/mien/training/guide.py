@@ -93,4 +93,4 @@ def range_text(doc: OptionDoc) -> str:
 
 
 def _entries(entries: Mapping[str, Any]) -> list[Listed]:
-    return [Listed(name, getattr(entry, "doc", "")) for name, entry in entries.items()]
+    return [Listed(name, getattr(entry, "doc", entry.__doc__)) for name, entry in entries.items()]

@@ -69,7 +69,7 @@ class Journal:
             self._board.close()
 
     def note(self, kind: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Write one line; kind: "step", "validation" or "test". A value that is not finite becomes null."""
+        """Write one line; kind: "step" or "validation". A value that is not finite becomes null."""
         if self._file is None:
             return
         plain = {name: value if math.isfinite(value) else None for name, value in values.items()}

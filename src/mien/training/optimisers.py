@@ -16,20 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sgd:
+    """gradient descent as it is"""
+
     lr: float = option(0.1, "learning rate", low=0)
     decay: float = option(5e-4, "weight decay (L2)", low=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Momentum:
+    """gradient descent that keeps a share of its last step"""
+
     lr: float = option(0.1, "learning rate", low=0)
     momentum: float = option(0.9, "share of the last step that is kept", low=0, high=0.9999)
-    nesterov: bool = option(False, "look ahead by the kept step (Nesterov)")
     decay: float = option(5e-4, "weight decay (L2)", low=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Nesterov:
+    """momentum that looks ahead by the kept step"""
+
     lr: float = option(0.1, "learning rate", low=0)
     momentum: float = option(0.9, "share of the last step that is kept", low=1e-9, high=0.9999)
     decay: float = option(5e-4, "weight decay (L2)", low=0)
@@ -37,15 +42,19 @@ class Nesterov:
 
 @dataclass(frozen=True, slots=True)
 class Adam:
+    """a pace for each weight, by the memory of its gradients"""
+
     lr: float = option(1e-3, "learning rate", low=0)
     beta1: float = option(0.9, "memory of the gradient's mean", low=0, high=0.9999)
     beta2: float = option(0.999, "memory of its square", low=0, high=0.999999)
     eps: float = option(1e-8, "added to the root, against division by zero", low=1e-16)
-    decay: float = option(0.0, "weight decay: added to the gradient by adam, to the step by adamw", low=0)
+    decay: float = option(0.0, "weight decay, added to the gradient (L2)", low=0)
 
 
 @dataclass(frozen=True, slots=True)
 class AdamW:
+    """Adam with weight decay apart from the gradient"""
+
     lr: float = option(1e-3, "learning rate", low=0)
     beta1: float = option(0.9, "memory of the gradient's mean", low=0, high=0.9999)
     beta2: float = option(0.999, "memory of its square", low=0, high=0.999999)
@@ -79,7 +88,7 @@ def build_optimiser(
         case Sgd():
             return optim.SGD(groups, lr=config.lr)
         case Momentum():
-            return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
+            return optim.SGD(groups, lr=config.lr, momentum=config.momentum)
         case Nesterov():
             return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
         case Adam():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from mien.training.checkpoint import (
     numbered_checkpoints,
 )
 from mien.training.journal import Watcher
-from mien.training.recipe import Recipe
+from mien.training.recipe import SECTIONS, Recipe
 from mien.training.recipefile import format_recipe, parse_recipe
 from mien.training.torchless import require_torch
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mien.training.job import Findings
     from mien.training.loop import Outcome
 
+_log = logging.getLogger(__name__)
 RECIPE = "recipe.toml"
 # Keys of [run] that may differ from the checkpoint's: how long, which moves the course of the learning rate
 # with it, and where.
@@ -101,28 +103,22 @@ def is_first() -> bool:
 
 
 def check_same(recipe: Recipe, checkpoint: Checkpoint) -> None:
-    """Refuse to go on with a recipe that would have trained something else."""
+    """Refuse to go on with a recipe that would have trained something else; what its card says may change."""
     before = parse_recipe(checkpoint.recipe, "the checkpoint's recipe")
-    for name in (part.name for part in dataclasses.fields(Recipe)):
+    for name in SECTIONS:
         ours, theirs = getattr(recipe, name), getattr(before, name)
         if name == "run":
             changes = {key: getattr(ours, key) for key in (*_HOW_LONG, *_WHERE)}
             theirs = dataclasses.replace(theirs, **changes)
         if name == "data":
             theirs = dataclasses.replace(theirs, root=ours.root)  # it may have moved
-        if ours != theirs and name != "about":
-            keys = _differing(ours, theirs)
+        if ours != theirs:
+            names = [part.name for part in dataclasses.fields(ours)]
+            keys = ", ".join(key for key in names if getattr(ours, key) != getattr(theirs, key))
             raise InputError(
                 f"[{name}] differs from what the checkpoint was trained with ({keys}): set it back, or start "
                 "anew in another --out"
             )
-
-
-def _differing(ours: object, theirs: object) -> str:
-    if not dataclasses.is_dataclass(ours):
-        return f"{theirs!r} there, {ours!r} here"
-    names = [part.name for part in dataclasses.fields(ours)]
-    return ", ".join(name for name in names if getattr(ours, name) != getattr(theirs, name))
 
 
 def left_over(out: Path, resume: Path | None, checkpoint: Checkpoint | None) -> list[Path]:
@@ -177,4 +173,7 @@ def _start_from(net: object, place: Path) -> None:
         raise InputError(
             f"net.weights: {place} holds no weight that this net has: choose a run of the same net"
         )
+    if len(taken) < len(own):
+        fresh = sorted(own.keys() - taken.keys())
+        _log.warning("%d of %d weights start fresh: %s …", len(fresh), len(own), ", ".join(fresh[:3]))
     net.load_state_dict({**own, **taken})
