@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Picture
 from tests.training.draw import draw_data
 from tests.training.lab import draw_people
 
 from mien.core.errors import InputError, ThinData
 from mien.core.types import Image
 from mien.pipeline.analyze import Analyzer
-from mien.training.data import Listing, read_source
+from mien.training.data import Listing, Sample, read_source
 from mien.training.export_onnx import onnx_bytes, torch_answers
 from mien.training.finish import finish
 from mien.training.job import Exportable, Findings, Scores
@@ -24,8 +25,9 @@ from mien.training.run import Run, train
 from mien.training.samplers import Pick
 from mien.training.tasks import prepare
 from mien.training.tasks.coefficients import Heads
-from mien.training.tasks.landmarks import face_sizes
+from mien.training.tasks.landmarks import Pointed, face_sizes
 from mien.training.tasks.parts import deal, pictures
+from mien.training.tasks.regression import WING_CURVE, WING_WIDTH, wing
 from mien.training.trained import load_trained
 
 BASE = """
@@ -173,6 +175,20 @@ def test_liveness_measures_the_worst_kind_of_attack(tmp_path: Path) -> None:
     assert tested.metrics["threshold"] == 0.987  # of the validation part
     with pytest.raises(ThinData, match=r"task\.real"):
         prepare(recipe(*sets, "task.real=alive"))
+
+
+def test_the_edges_of_a_crop_are_at_minus_one_and_one(tmp_path: Path) -> None:
+    Picture.new("RGB", (24, 24)).save(tmp_path / "a.png")
+    corners = np.array([[-0.5, -0.5], [23.5, 23.5], [11.5, 11.5]])
+    sample = Sample(tmp_path / "a.png", "a", "a", points=corners)
+    _, target = Pointed(recipe("data.align=whole"), Listing((sample,)), 3)[0]
+    np.testing.assert_allclose(target, [-1, -1, 1, 1, 0, 0], atol=1e-6)
+
+
+def test_wing_goes_on_without_a_step_where_it_turns_into_a_line() -> None:
+    near, far = (wing(torch.tensor([WING_WIDTH + off])).item() for off in (-1e-4, 1e-4))
+    assert near == pytest.approx(far, abs=3e-4)
+    assert wing(torch.tensor([WING_CURVE])).item() == pytest.approx(WING_WIDTH * np.log(2))
 
 
 def test_landmarks_leave_the_model_in_shares_of_the_crop(tmp_path: Path) -> None:
