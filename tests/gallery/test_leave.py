@@ -127,6 +127,35 @@ def test_nobody_who_left_meanwhile_is_brought_back_with_more_photos(
         assert people.identify(Embedding(unit(1), MODEL)) == []
 
 
+def test_who_agrees_anew_while_a_purge_waits_is_kept_and_who_is_erased_twice_is_unknown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_people(folder) as people, open_people(folder) as other:
+        people.enrol("Ada", [someone(1)])
+        people.enrol("Ben", [someone(2)])
+        for name in ("Ada", "Ben"):
+            withdraw(people, name)
+        meanwhile: list[Callable[[], object]] = [
+            lambda: other.enrol("Ada", [someone(1)], Consent("Ada", "door", "notice", at=2.0)),
+            lambda: erase(other, "Ada"),
+        ]
+        writing = people.records.writing
+
+        @contextmanager
+        def after_waiting() -> Iterator[None]:
+            if meanwhile:
+                meanwhile.pop(0)()
+            with writing():
+                yield
+
+        monkeypatch.setattr(people.records, "writing", after_waiting)
+        gone = purge(people, lambda seen, expires, withdrawn: "withdrawn" if withdrawn else None)
+        assert [len(erasure.people) for erasure in gone] == [1]
+        assert [person.name for person in people.all()] == ["Ada"]
+        with pytest.raises(UnknownPerson, match="just now"):
+            erase(people, "Ada")
+
+
 def test_erasing_takes_merged_entries_and_corrections_along(people: People) -> None:
     people.enrol("Ada", [someone(1, b"1")])
     people.enrol("Countess", [someone(2, b"2")])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError, StoreError
+from mien.core.errors import InputError, StoreError, UnknownPerson
 from mien.core.people import Consent, Enrolment, Person, Sample, person_code
 from mien.core.types import Embedding
 from mien.gallery.people import People
@@ -67,20 +67,33 @@ def erase(people: People, who: str | int, reason: str = "asked") -> Erasure:
     Proven by looking for the sealed bytes in the files of the store. A backup made earlier still holds them
     together with the wrapped key: delete such backups.
     """
-    return _erase(people, [people.row(who)], reason)
+    done = _erase(people, [people.row(who).id], reason, lambda row: True)
+    if not done.people:
+        raise UnknownPerson(
+            f"{who!r} was erased by somebody else just now: `mien people list` shows who is here"
+        )
+    return done
 
 
 def purge(people: People, due: Due) -> list[Erasure]:
     """Erase everyone whose time is over.  due: (seen, expires, withdrawn) -> reason, or None to keep."""
-    groups: dict[str, list[PersonRow]] = {}
+
+    def reason_of(row: PersonRow) -> str | None:
+        return due(row.seen, row.expires, row.withdrawn) if row.merged is None else None
+
+    groups: dict[str, list[int]] = {}
     after = 0
     while rows := people.records.people_after(after, 500):
         for row in rows:
-            reason = due(row.seen, row.expires, row.withdrawn) if row.merged is None else None
-            if reason:
-                groups.setdefault(reason, []).append(row)
+            if reason := reason_of(row):
+                groups.setdefault(reason, []).append(row.id)
         after = rows[-1].id
-    return [_erase(people, rows, reason) for reason, rows in sorted(groups.items())]
+    # Asked again when nobody else can write: somebody may have agreed anew, or been seen.
+    done = [
+        _erase(people, ids, reason, lambda row: reason_of(row) is not None)
+        for reason, ids in sorted(groups.items())
+    ]
+    return [erasure for erasure in done if erasure.people]
 
 
 def export(people: People, who: str | int) -> dict[str, Any]:
@@ -147,10 +160,13 @@ def _sample(face: Mapping[str, Any]) -> Sample:
     return Sample(embedding, float(face["quality"]), photo, str(face["source"]), box)
 
 
-def _erase(people: People, rows: Sequence[PersonRow], reason: str) -> Erasure:
+def _erase(people: People, ids: Sequence[int], reason: str, still: Callable[[PersonRow], bool]) -> Erasure:
+    """Erase those of these people who are here and ``still`` to go."""
     records = people.records
     with people.writing():
-        ids = _with_merged(people, [row.id for row in rows])
+        ids = _with_merged(people, [row.id for row in records.people(ids) if still(row)])
+        if not ids:
+            return Erasure((), 0, None, ())
         faces = records.faces_of(ids)
         all_rows = records.people(ids)
         edits = [e for e in records.edits() if np.isin(np.frombuffer(e.people, dtype="<i8"), ids).any()]
