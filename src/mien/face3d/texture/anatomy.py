@@ -32,7 +32,7 @@ GROWTH = np.array(
     np.float64,
 )  # fmt: skip
 """Lower end of hair, (z, y) mm: around the ear and down before it."""
-HOLLOWS = (((7.5, 0.5, 107.0), (6.5, 8.0, 11.5), 1.0), ((67.5, 4.0, 8.0), (7.0, 10.0, 9.0), 0.6))
+HOLLOWS = (((7.5, 0.5, 107.0), (6.5, 8.0, 11.5), 1.0), ((67.5, 4.0, 8.0), (7.0, 10.0, 9.0), 0.42))
 """Nostril and bowl of the ear: middle (|x|, y, z), half axes in mm, and how dark."""
 EAR = (4.0, 7.0, 21.0, 30.0)
 """Middle (z, y) of the ear and how far it reaches from there, mm."""

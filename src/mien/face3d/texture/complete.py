@@ -97,7 +97,9 @@ def levelling(colours: Singles, used: Singles, base: Expected, anatomy: Anatomy)
     )
     # the middle of the face stays as the photo has it
     inside = feathered(used * anatomy.core, anatomy.skin, radius)
-    return np.asarray(np.clip(ratio, 0.55, 1.8) ** (1 - inside[..., None]), np.float32)
+    # hair and caps have light and dark parts of their own
+    strength = (1 - inside) * (1 - 0.6 * base.hairy)
+    return np.asarray(np.clip(ratio, 0.55, 1.8) ** strength[..., None], np.float32)
 
 
 def completed(
