@@ -126,21 +126,17 @@ def _moods_apart(
     for fold in range(FOLDS):
         judged = order[fold::FOLDS]
         taught = np.setdiff1d(order, judged)
-        unseen.append(_own_first(model, offsets, taught, judged) * len(judged) / len(order))
+        unseen.append(_own_first(offsets, taught, judged) * len(judged) / len(order))
     return {
         "coefficients, distance": _percent(distance, everybody),
         "coefficients, cosine": _percent(unit[1] @ unit[0].T, everybody),
         f"likeness, learned on other people ({FOLDS} folds)": round(float(np.sum(unseen)), 1),
-        "likeness, as shipped (learned on these people)": round(
-            _own_first(model, offsets, everybody, everybody), 1
-        ),
+        "likeness, as shipped (learned on these people)": round(_own_first(offsets, everybody, everybody), 1),
     }
 
 
-def _own_first(
-    model: HeadModel, offsets: dict[str, Array], taught: NDArray[np.int64], judged: NDArray[np.int64]
-) -> float:
-    learned = learn_likeness(model, offsets["neutral"][taught], offsets["smiling"][taught])
+def _own_first(offsets: dict[str, Array], taught: NDArray[np.int64], judged: NDArray[np.int64]) -> float:
+    learned = learn_likeness(offsets["neutral"][taught], offsets["smiling"][taught])
     neutral, smiling = ((offsets[m] - learned.mean) @ learned.read for m in MOODS)
     return _percent(learned.compare(smiling[judged], neutral), judged)
 

@@ -19,7 +19,7 @@ from mien.training.headmodel.likeness import learn_likeness
 def main() -> None:
     model = load_head_model()
     offsets = london_offsets(model, Analyzer())
-    learned = learn_likeness(model, offsets["neutral"], offsets["smiling"])
+    learned = learn_likeness(offsets["neutral"], offsets["smiling"])
     out = Path(mien.__file__).parent / "face3d" / "data" / "likeness.npz"
     kept = learned.told > 0.02
     np.savez(

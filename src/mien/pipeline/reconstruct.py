@@ -64,8 +64,8 @@ class Reconstruction:
 
     fit: coefficients, their uncertainty, camera and placement, landmarks projected back (pixels of
     ``image``).
-    image: the picture the camera belongs to.    landmarks: what the fit saw.    size: where the scale is
-    from.
+    image: the picture the camera belongs to.    landmarks: what the network saw in it; the fit closes lips
+    between which nothing shows.    size: where the scale is from.
     texture: the skin, or None.    seconds: what each step took.
     hair: (V, 3) mm by which hair lifts the scalp in the head frame of ``fit``, or None.
     """
@@ -289,8 +289,8 @@ def head_from_landmarks(
     own = load_head_model()
     model = own if model is None else model
     started = time.perf_counter()
-    landmarks = replace(landmarks, points=with_closed_lips(image.pixels, landmarks.points))
-    fit = fit_landmarks(model, landmarks.points, camera, settings, picture=image.pixels)
+    points = with_closed_lips(image.pixels, landmarks.points)
+    fit = fit_landmarks(model, points, camera, settings, picture=image.pixels)
     fit = replace(fit, coefficients=_with_gaze(model, fit, landmarks))
     size, note = _head_size(model, fit, landmarks, ipd)
     fit = replace(fit, notes=(*fit.notes, *note))
@@ -298,9 +298,9 @@ def head_from_landmarks(
     skin, lifted = None, None
     if texture_size and model is own:
         lifted = _hair(model, fit, image) if hair else None
-        skin = _skin(model, fit, image, landmarks, texture_size, lifted)
+        skin = _skin(model, fit, image, replace(landmarks, points=points), texture_size, lifted)
     elif texture_size:
-        offsets = np.asarray(landmarks.points[:, :2]) - fit.landmarks
+        offsets = np.asarray(points[:, :2]) - fit.landmarks
         vertices = vertices_of(model, fit.coefficients)
         skin = plain_texture(model, vertices, fit.placement, camera, image.pixels, texture_size, offsets)
         fit = replace(fit, notes=(*fit.notes, FOREIGN))

@@ -55,7 +55,7 @@ def test_offsets_hold_nothing_of_the_pose(model: HeadModel) -> None:
 
 
 def test_smiling_people_are_found_among_strangers(model: HeadModel) -> None:
-    learned = learn_likeness(model, *people(model, 40))
+    learned = learn_likeness(*people(model, 40))
     neutral, smiling = people(model, 25, seed=1)
     signatures = [(np.array(found) - learned.mean) @ learned.read for found in (neutral, smiling)]
     alike = learned.compare(signatures[1], signatures[0])
@@ -92,6 +92,6 @@ def test_a_turned_face_is_not_compared(model: HeadModel) -> None:
         frontal_offsets(model, np.zeros((68, 2)), CAMERA)
 
 
-def test_a_few_pairs_teach_nothing(model: HeadModel) -> None:
+def test_a_few_pairs_teach_nothing() -> None:
     with pytest.raises(ThinData, match="at least 20"):
-        learn_likeness(model, [np.zeros(936)] * 5, [np.zeros(936)] * 5)
+        learn_likeness([np.zeros(936)] * 5, [np.zeros(936)] * 5)

@@ -2,12 +2,13 @@
 
 A plain distance between coefficients counts every millimetre alike, but a smile moves cheeks and jaw in ways
 that the blendshapes do not reach, and the landmark network errs in a few directions much more than in others.
-Here landmarks are modelled as (probabilistic linear discriminant analysis, Prince and Elder 2007)
+Here landmarks are modelled as (two-covariance model, Brümmer and De Villiers 2010; probabilistic linear
+discriminant analysis, Prince and Elder 2007, in its simplest form)
 
-    offsets from the mean head = identity + expression + mood + pose + grain
+    offsets from the mean head = person + photo
 
-with the head model's identities (prior N(0, I)) and expressions, and with the moods of people, learned from
-pairs of photos of one person.  Comparing is the logarithm of a likelihood ratio: one head against two.
+with the spread of people and the spread of one person's photos learned from pairs: neutral and smiling.
+Comparing is the logarithm of a likelihood ratio: one person against two.
 """
 
 from __future__ import annotations
