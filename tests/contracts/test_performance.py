@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from docs.make_face3d import PAGE as FACE3D
+from docs.make_face3d import face3d_page
 from docs.make_gallery import PAGE as GALLERY
 from docs.make_gallery import gallery_page
 from docs.make_performance import PAGE, RESULTS, performance_page
@@ -20,6 +22,10 @@ def test_the_page_is_fresh() -> None:
 @pytest.mark.skipif(not (RESULTS / "gallery.json").exists(), reason="the gallery was not measured yet")
 def test_the_table_of_the_gallery_is_fresh() -> None:
     assert GALLERY.read_text(encoding="utf-8") == gallery_page(), "run: python -m docs.make_gallery"
+
+
+def test_the_figures_of_the_heads_are_fresh() -> None:
+    assert FACE3D.read_text(encoding="utf-8") == face3d_page(), "run: python -m docs.make_face3d"
 
 
 @pytest.mark.parametrize("name", NAMES)
