@@ -1,6 +1,7 @@
 """SFace several times smaller by thin layers: what the fit costs, what training wins back, and int8 on top.
 
-    python -m benchmarks.studies.factor_sface --work DIR [--times 4,6] [--no-train] [--set run.epochs=10]
+    python -m benchmarks.studies.factor_sface --work DIR [--times 4,6] [--no-train] [--sample 2400]
+        [--set run.epochs=10]
 
 Learns from FairFace's training part and the London set (nobody of them is in wild40), measures on every pair
 of wild40: TMR at FMR 1e-2, 1e-3 and 1e-4, each with the 95 % interval of the paired difference by drawing
@@ -45,7 +46,7 @@ from mien.zoo.registry import card
 from mien.zoo.store import fetch
 
 RATES = (1e-2, 1e-3, 1e-4)
-SAMPLE = 2400
+SAMPLE = 2400  # crops that the layers are fitted on and checked with
 LEARN_FROM = ("fairface/train", "london")
 
 
@@ -87,27 +88,26 @@ def multiplications(data: bytes) -> int:
     return total
 
 
-def fitted(work: Path, data: bytes, source: ModelCard, lessons: Lessons, times: float) -> Factored:
+def fitted(
+    work: Path, data: bytes, source: ModelCard, lessons: Lessons, times: float, sample: int
+) -> Factored:
     made = load_factored(work, data, times)
     if made is None:
-        made = factorise(data, source, lessons.some(SAMPLE), times=times)
+        made = factorise(data, source, lessons.some(sample), times=times)
         save_factored(work, data, times, made)
     return made
 
 
-def once(
-    work: Path, times: float, lessons: Lessons, bench: Bench, changes: list[str] | None
-) -> Mapping[str, Any]:
-    """Everything about one size.    changes: of the recipe; None: nothing is trained."""
+def once(chosen: argparse.Namespace, times: float, lessons: Lessons, bench: Bench) -> Mapping[str, Any]:
+    """Everything about one size."""
     source = card("sface")
     data = fetch(source)
-    here = work / f"times-{times:g}"
-    made = fitted(here, data, source, lessons, times)
+    here = chosen.work / f"times-{times:g}"
+    made = fitted(here, data, source, lessons, times, chosen.sample)
     stages = {"fitted": made.data}
-    if changes is not None:
-        trained = polish(
-            read_compress_recipe("polish", changes), data, made, source, lessons, here, resume=True
-        )
+    if chosen.train:
+        recipe = read_compress_recipe("polish", chosen.changes)
+        trained = polish(recipe, data, made, source, lessons, here, resume=True)
         if trained is None:
             raise SystemExit("stopped; the same command goes on")
         stages["trained"] = trained
@@ -137,30 +137,32 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--times", default="4")
     parser.add_argument("--train", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--sample", type=int, default=SAMPLE)
     parser.add_argument("--set", dest="changes", action="append", default=[])
     chosen = parser.parse_args()
     source = card("sface")
     lessons, bench = prepared(chosen.work, source)
     known = json.loads(chosen.json.read_text()) if chosen.json.is_file() else {}
-    figures: dict[str, Any] = {key: known[key] for key in ("int8", "times") if key in known}
+    figures: dict[str, Any] = {
+        "versions": versions((*PACKAGES, "torch", "onnx")),
+        "faces": len(lessons),
+        "learned_from": LEARN_FROM,
+        **{key: known[key] for key in ("int8", "times") if key in known},
+    }
     if "int8" not in figures:
         before = source, fetch(source)
         figures["int8"] = measure(bench, before, in_int8("whole", before[1], lessons))
-    sizes = figures.setdefault("times", {})
+        report("studies.factor_sface", figures, chosen.json)
     for times in chosen.times.split(","):
+        sizes = figures.get("times", {})
         if times in sizes:
             continue
-        changes = chosen.changes if chosen.train else None
-        sizes[times] = {
-            "recipe": ["polish", *chosen.changes] if chosen.train else [],
-            **once(chosen.work, float(times), lessons, bench, changes),
+        how: dict[str, Any] = {
+            "sample": chosen.sample,
+            "recipe": ["polish", *chosen.changes] if chosen.train else None,
         }
-        figures |= {
-            "versions": versions((*PACKAGES, "torch", "onnx")),
-            "faces": len(lessons),
-            "learned_from": LEARN_FROM,
-            "times": dict(sorted(sizes.items(), key=lambda one: float(one[0]))),
-        }
+        sizes = sizes | {times: {**how, **once(chosen, float(times), lessons, bench)}}
+        figures["times"] = {key: sizes[key] for key in sorted(sizes, key=float)}
         report("studies.factor_sface", figures, chosen.json)
 
 
