@@ -143,6 +143,18 @@ def test_attributes_learn_every_question_and_skip_what_is_not_known(tmp_path: Pa
         prepare(recipe(*sets, 'task.questions=["hair"]'))
 
 
+def test_answers_that_training_does_not_know_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = people(tmp_path, 12, 2)
+    rare = "data.pattern='(?P<person>p(?P<rare>[0-9]+))/(?P<label>[0-9]).*'"
+    sets = (f"data.root={root}", "data.source=paths", "task.name=attributes", 'task.questions=["rare"]')
+    job = prepare(recipe(*sets, rare))
+    with pytest.raises(ThinData, match="no validation picture answers"):
+        job.validate(job.net, torch.device("cpu"))
+    assert "12 pictures with an answer to 'rare' that no training picture has" in caplog.text
+
+
 @pytest.mark.parametrize("task", ["attributes", "liveness"])
 def test_classes_that_would_be_dealt_as_people_are_refused(task: str, tmp_path: Path) -> None:
     root = people(tmp_path, 3, 4)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics.detection import average_precision, match_boxes, precision_recall
+from mien.evaluation.metrics.detection import (
+    PrecisionRecall,
+    average_precision,
+    match_boxes,
+    precision_recall,
+)
 
 A, B = [0, 0, 10, 10], [20, 20, 30, 30]
 
@@ -76,3 +81,8 @@ def test_nothing_found_is_zero_and_nothing_to_find_is_refused() -> None:
     assert average_precision(precision_recall(np.zeros(0), np.zeros(0, int), 3)) == 0
     with pytest.raises(InputError, match="at least one true box"):
         precision_recall(np.zeros(1), np.zeros(1, int), 0)
+
+
+def test_a_recall_that_a_point_means_is_reached_whatever_its_last_bit() -> None:
+    curve = PrecisionRecall(np.array([0.9]), np.array([1.0]), np.array([0.3]))
+    assert average_precision(curve, "voc07") == pytest.approx(4 / 11)  # 0, 0.1, 0.2 and 0.3

@@ -82,3 +82,19 @@ def test_the_bootstrap_repeats_with_its_seed() -> None:
 def test_the_bootstrap_refuses_pairs_of_one_kind() -> None:
     with pytest.raises(InputError, match="impostor pairs"):
         subject_bootstrap(lambda s, m: 0.0, np.zeros(3), np.ones(3, bool), np.array([[0, 0], [1, 1], [2, 2]]))
+
+
+def test_a_pair_counts_as_often_as_both_its_people_were_drawn() -> None:
+    first, second = np.triu_indices(5)  # one pair of everybody with themselves, and all pairs of two
+    drawn = np.bincount(np.random.default_rng(3).integers(5, size=5), minlength=5)
+    wanted = np.repeat(
+        np.arange(15.0),
+        [drawn[a] if a == b else drawn[a] * drawn[b] for a, b in zip(first, second, strict=True)],
+    )
+
+    def total(scores: np.ndarray, same: np.ndarray) -> float:
+        return float(scores.sum() + 1000 * same.sum())
+
+    people = np.stack([first, second], axis=1)
+    found = subject_bootstrap(total, np.arange(15.0), first == second, people, rounds=1, seed=3)
+    assert found.low == found.high == wanted.sum() + 1000 * drawn.sum()

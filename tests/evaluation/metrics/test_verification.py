@@ -209,3 +209,10 @@ def test_labels_must_be_true_or_false_and_as_many_as_scores() -> None:
 def test_one_fold_is_too_few() -> None:
     with pytest.raises(ThinData, match="two folds"):
         fold_accuracy([0.1, 0.2], [True, False], [0, 0])
+
+
+def test_a_fold_is_judged_by_the_other_folds_alone() -> None:
+    # Each fold is right by its own threshold (0.35 and 0.75) and half wrong by the other's.
+    found = fold_accuracy([0.4, 0.3, 0.9, 0.6], [True, False, True, False], [0, 0, 1, 1])
+    assert [fold.threshold for fold in found.folds] == [pytest.approx(0.75), pytest.approx(0.35)]
+    assert [fold.accuracy for fold in found.folds] == [0.5, 0.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -35,6 +36,7 @@ from mien.training.tasks.parts import (
     template_of,
 )
 
+_log = logging.getLogger(__name__)
 LABEL = "label"  # the name of the one question of a data set that has only labels
 IGNORED = -1  # the target of a question that a sample does not answer
 CARD_TASKS = ("age", "sex", "expression")
@@ -189,6 +191,11 @@ class _Measured:
         self.pictures = pictures(recipe, listing)
         self.classes = classes
         self.dataset = Questioned(self.pictures, classes)
+        for name, labels in classes.items():
+            unseen = sum(answer not in {*labels, ""} for answer in _answers(listing, name))
+            if unseen:
+                said = "%d pictures with an answer to %r that no training picture has are not measured"
+                _log.warning(said, unseen, name)
 
     def measure(self, net: nn.Module, device: torch.device) -> Findings:
         logits = answers(net, self.dataset, device)
