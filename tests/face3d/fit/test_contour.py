@@ -8,7 +8,6 @@ from mien.core.types import HeadPose
 from mien.face3d.fit.contour import (
     ContourSettings,
     Rim,
-    SoftPicture,
     edges_beside,
     follow_outline,
     outline_of,
@@ -17,6 +16,7 @@ from mien.face3d.fit.contour import (
 )
 from mien.face3d.fit.evidence import joined, mesh468_points
 from mien.face3d.fit.head import FitSettings, fit_landmarks
+from mien.face3d.fit.soft import SoftPicture
 from mien.face3d.fit.solve import Bounds, Priors, Problem, State, residuals_and_jacobian
 from mien.face3d.model.basis import HeadModel, load_head_model
 from mien.face3d.model.shape import vertices_of

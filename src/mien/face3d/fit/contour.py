@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mien.core.mesh import Camera
 from mien.face3d.fit.evidence import LinearPoints, mesh468_points, surface_points
+from mien.face3d.fit.soft import SoftPicture, window_on
 from mien.face3d.fit.solve import Problem, State, solve
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.rasterize import rasterize
@@ -29,7 +30,6 @@ from mien.geometry.triangles import boundary_edges, unique_edges, vertex_normals
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
-Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
@@ -41,6 +41,7 @@ BELOW, UNDER, BEFORE = 14.0, 11.0, -14.0
 OPENING = 7.0  # mm around lids and lips, whose edges are not the head's
 CLEAR, BEHIND = 4.0, 25.0
 """mm: beside the rim nothing of the head stands, or only what is so far behind."""
+MARGIN = 25.0  # mm around the rim, for edges and for the next rounds
 GRAIN = 2.0  # pixels a mm of the picture in which edges are looked for
 SOFT = 1.3  # pixels of that picture, over which it is softened
 FAINT = 25.0  # change of colour, all channels together, over two pixels, below which there is no edge
@@ -174,42 +175,15 @@ def _outermost(stand: Array, triangles: Ints, rim: Rim, camera: Camera) -> NDArr
     return np.asarray(free & visible(rim.places, window, drawn, 6.0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SoftPicture:
-    """A part of the photo in `GRAIN` pixels a mm or fewer, softened.
-
-    colours: (h, w, 3) float32.    camera: what saw this part.
-    """
-
-    colours: Singles
-    camera: Camera
-
-
 def soft_picture(pixels: Pixels, camera: Camera, places: Array) -> SoftPicture:
-    """The part of the photo (H, W, 3) around points (N, 3) of the camera frame."""
+    """The part of the photo (H, W, 3) around points (N, 3) of the camera frame, softened over `SOFT`."""
     from PIL import Image, ImageFilter
 
     height, width = pixels.shape[:2]
-    seen = project(places, camera)
-    grain = camera.fx / float(np.median(places[:, 2]))  # photo pixels a mm
-    margin = 25 * grain
-    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, (width - 2, height - 2)).astype(int)
-    high = np.clip(np.ceil(seen.max(axis=0) + margin), low + 2, (width, height)).astype(int)
+    window, (low, high), size = window_on(places, width, height, camera, MARGIN, GRAIN)
     part = Image.fromarray(np.ascontiguousarray(pixels[low[1] : high[1], low[0] : high[0]]))
-    scale = min(1.0, GRAIN / grain)
-    size = [max(2, round(float(side) * scale)) for side in high - low]
-    x, y = (side / float(whole) for side, whole in zip(size, high - low, strict=True))
-    drawn = part.resize((size[0], size[1]), Image.Resampling.BILINEAR) if scale < 1 else part
-    colours = np.asarray(drawn.filter(ImageFilter.GaussianBlur(SOFT)), np.float32)
-    return SoftPicture(
-        colours,
-        Camera(
-            camera.fx * x,
-            camera.fy * y,
-            (camera.cx - low[0] + 0.5) * x - 0.5,
-            (camera.cy - low[1] + 0.5) * y - 0.5,
-        ),
-    )
+    drawn = part.resize(size, Image.Resampling.BILINEAR) if part.size != size else part
+    return SoftPicture(np.asarray(drawn.filter(ImageFilter.GaussianBlur(SOFT)), np.float32), window)
 
 
 def edges_beside(picture: SoftPicture, rim: Rim, reach: float, believed: float) -> tuple[Array, Array]:

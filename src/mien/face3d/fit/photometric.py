@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.mesh import Camera
-from mien.face3d.fit.contour import LEVEL, SoftPicture, face_front, outline_of
+from mien.face3d.fit.contour import LEVEL, face_front, outline_of
 from mien.face3d.fit.evidence import LinearPoints, mesh468_points, surface_points
+from mien.face3d.fit.soft import SoftPicture, window_on
 from mien.face3d.fit.solve import Problem, State, bounded_step, moved
 from mien.face3d.model.basis import HeadModel
 from mien.face3d.render.light import harmonics, harmonics_slope
@@ -34,6 +35,7 @@ Pixels = NDArray[np.uint8]
 WITHIN = 0.85
 """Share of the cheeks' width within which skin counts."""
 CHEEK_LEFT = 454
+MARGIN = 10.0  # mm around the face
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -153,7 +155,7 @@ def bright_picture(
     outline = outline_of(model, identity)
     stand = place(outline.points.at(state.coefficients), state.placement)
     front = stand[face_front(model, outline.points.mean)]
-    window, (low, high), size = _window(front, pixels.shape[1], pixels.shape[0], camera, 2 / blur)
+    window, (low, high), size = window_on(front, pixels.shape[1], pixels.shape[0], camera, MARGIN, 2 / blur)
     part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32) / 255
     linear = Image.fromarray(np.asarray((part**2.2) @ _LUMA, np.float32))
     drawn = np.asarray(linear.resize(size, Image.Resampling.BILINEAR), np.float32)
@@ -161,20 +163,6 @@ def bright_picture(
     radius = max(1, round(blur * window.fx / float(np.median(front[:, 2])) / 2))
     lit, known = _boxed(_boxed(drawn * head, radius), radius), _boxed(_boxed(head, radius), radius)
     return SoftPicture(np.asarray(lit / np.maximum(known, 1e-3), np.float32)[..., None], window)
-
-
-def _window(
-    places: Array, width: int, height: int, camera: Camera, grain: float
-) -> tuple[Camera, tuple[Ints, Ints], tuple[int, int]]:
-    """The photo's part around places (N, 3) at up to ``grain`` pixels a mm: camera, corners, (w, h)."""
-    seen, own = project(places, camera), camera.fx / float(np.median(places[:, 2]))
-    low = np.clip(np.floor(seen.min(axis=0) - 10 * own), 0, (width - 2, height - 2)).astype(np.int64)
-    high = np.clip(np.ceil(seen.max(axis=0) + 10 * own), low + 2, (width, height)).astype(np.int64)
-    scale = min(1.0, grain / own)
-    size = (max(2, round(float(high[0] - low[0]) * scale)), max(2, round(float(high[1] - low[1]) * scale)))
-    x, y = (side / float(whole) for side, whole in zip(size, high - low, strict=True))
-    cx, cy = (camera.cx - low[0] + 0.5) * x - 0.5, (camera.cy - low[1] + 0.5) * y - 0.5
-    return Camera(camera.fx * x, camera.fy * y, float(cx), float(cy)), (low, high), size
 
 
 def _boxed(picture: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
