@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from mien.cli import main
-from mien.cli.output import JsonRows
+from mien.cli.output import JsonRows, pictures_task
 from mien.core.errors import ModelMissing
 
 
@@ -105,3 +110,16 @@ def test_only_the_command_that_was_asked_for_is_imported() -> None:
     assert {"mien.cli.verify", "mien.cli.train", "mien.cli.people"} & set(loaded.split()) == {
         "mien.cli.verify"
     }
+
+
+def test_the_bar_learns_how_many_pictures_there_are(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png", "notes.txt"):
+        (tmp_path / name).touch()
+    with Progress(console=Console(file=io.StringIO(), force_terminal=True)) as bar:
+        task = pictures_task(bar, [str(tmp_path)], ("jpeg", "png"))
+        for thread in threading.enumerate():
+            if thread.name == "mien-count":
+                thread.join()
+        assert bar.tasks[task].total == 2
+        unknown = pictures_task(bar, ["-", str(tmp_path)], ("jpeg",))
+        assert bar.tasks[unknown].total is None

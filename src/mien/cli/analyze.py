@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import options
-from mien.cli.output import NO_PICTURES, JsonRows, degrees, percent, progress, short, table
+from mien.cli.output import NO_PICTURES, JsonRows, degrees, percent, pictures_task, progress, short, table
 from mien.core.errors import InputError
 from mien.core.report import FaceReport, PhotoReport
 
@@ -60,12 +60,12 @@ def analyze(
     tail = {"models": config.model_names(asked), "mien": __version__}
     with ExitStack() as stack:
         bar = stack.enter_context(progress(quiet=False))
-        task = bar.add_task("pictures", total=None)
+        task = pictures_task(bar, paths, config.formats)
         rows = stack.enter_context(JsonRows("results", tail)) if as_json else None
         for report in _reports(analyzer, paths, asked, folder):
             seen += 1
             readable += report.error is None
-            bar.advance(task)
+            bar.update(task, completed=seen + (folder.skipped if folder else 0))
             if rows is not None:
                 rows.row(report.to_dict())
             else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import NO_PICTURES, emit, progress, say, table, warn
+from mien.cli.output import NO_PICTURES, emit, pictures_task, progress, say, table, warn
 from mien.core.errors import InputError
 from mien.core.report import PhotoReport
 
@@ -109,14 +109,16 @@ def _look(
     from mien.pipeline.cluster import faces_of, gather
 
     with progress(quiet) as bar:
-        task = bar.add_task("pictures", total=None)
-
-        def one(report: PhotoReport) -> None:
-            bar.advance(task)
-            seen(report)
-
         if journal is None:
+            listed = pictures_task(bar, paths, analyzer.config.formats)
+
+            def one(report: PhotoReport) -> None:
+                bar.advance(listed)
+                seen(report)
+
             return gather(analyzer, paths, one)
+
+        task = bar.add_task("pictures", total=None)
 
         def begin(photos: int, before: int) -> None:
             bar.update(task, total=photos - before)

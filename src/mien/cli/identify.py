@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import gallery_options, options
-from mien.cli.output import NO_PICTURES, JsonRows, percent, progress, rate, say, short, table
+from mien.cli.output import NO_PICTURES, JsonRows, percent, pictures_task, progress, rate, say, short, table
 from mien.core.answers import Candidate, PhotoIdentification
 from mien.core.errors import InputError
 
@@ -40,7 +40,7 @@ def identify(
         point = operating_point(calibration, gallery.people.searchable(embedder), fpir)
         document = JsonRows("results", {"gallery": point.to_dict()})
         with document if as_json else nullcontext(), progress(as_json) as bar:
-            task = bar.add_task("pictures", total=None)
+            task = pictures_task(bar, paths, gallery.analyzer.config.formats)
             for answer in gallery.identify_many(paths, top=top, fpir=fpir):
                 bar.advance(task)
                 seen += 1

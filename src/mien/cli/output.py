@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from mien.core.errors import InputError, MienError, StoreError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 
 NO_PICTURES = "no pictures were found there: pass files, a folder with JPEG, PNG or WebP, or a pattern"
@@ -199,3 +199,19 @@ def progress(quiet: bool) -> Iterator[Progress]:
     off = quiet or not screen.is_terminal
     with bars.Progress(*columns, console=screen, disable=off, transient=True) as bar:
         yield bar
+
+
+def pictures_task(bar: Progress, paths: Sequence[str], formats: Collection[str]) -> TaskID:
+    """The bar's task for these pictures; they are counted beside the work, which need not wait for that."""
+    from threading import Thread
+
+    from mien.imaging.sources import STANDARD_INPUT, iter_pictures
+
+    task = bar.add_task("pictures", total=None)
+
+    def count() -> None:
+        bar.update(task, total=sum(1 for _ in iter_pictures(paths, formats)) or None)  # 0: an index
+
+    if not bar.disable and STANDARD_INPUT not in paths:
+        Thread(target=count, name="mien-count", daemon=True).start()
+    return task
