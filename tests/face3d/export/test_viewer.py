@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pictures
 
+from mien.core.errors import InputError
 from mien.face3d.export.html import viewer_page
 from mien.face3d.rig.head import RiggedHead
 
@@ -76,3 +82,32 @@ def test_the_page_shows_a_head_and_a_slider_moves_it(page: Path) -> None:
     rows = np.nonzero(changed.any(axis=1))[0]
     # the jaw moves, the forehead does not
     assert rows.min() > 0.25 * height
+
+
+def data_of(page: str) -> dict[str, Any]:
+    """The head as the page's script has it."""
+    found = re.search(r'\{"vertices".*\}', page)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found.group())
+    return data
+
+
+def test_movements_of_any_size_survive(skinned: RiggedHead) -> None:
+    data = data_of(viewer_page(replace(skinned, moves=skinned.moves * 4), "somebody"))
+    stored = np.frombuffer(base64.b64decode(data["moves"]), "<i2").reshape(-1, 3) * data["step"]
+    assert np.abs(stored).max() == pytest.approx(4 * np.abs(skinned.moves).max(), abs=0.02)
+    assert np.abs(stored).max() > 65.6
+
+
+def test_a_name_ends_no_script(skinned: RiggedHead) -> None:
+    names = ("</script><b>", *skinned.names[1:])
+    page = viewer_page(replace(skinned, names=names), "somebody")
+    assert "</script><b>" not in page
+    assert data_of(page)["names"] == list(names)
+
+
+def test_a_page_says_how_many_vertices_it_holds(skinned: RiggedHead) -> None:
+    copies = 65536 // len(skinned.body.vertices) + 1
+    body = replace(skinned.body, vertices=np.tile(skinned.body.vertices, (copies, 1)))
+    with pytest.raises(InputError, match=r"save a \.glb"):
+        viewer_page(replace(skinned, body=body), "somebody")

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.errors import InputError
 from mien.face3d.rig.head import RiggedHead
 
-_STEP = 0.002  # mm: movements are stored as whole steps of this in 16 bit, so up to 65 mm
+_STEP = 0.002  # mm: movements are stored as whole steps of this in 16 bit, of larger ones beyond 65 mm
+_MOST = 65536  # vertices that 16-bit numbers tell apart
 
 
 def write_html(path: Path, head: RiggedHead, title: str, subtitle: str = "") -> tuple[Path, ...]:
@@ -28,7 +30,7 @@ def write_html(path: Path, head: RiggedHead, title: str, subtitle: str = "") -> 
 def viewer_page(head: RiggedHead, title: str, subtitle: str = "") -> str:
     """The page as text."""
     template = resources.files("mien.face3d.export").joinpath("viewer.html").read_text("utf-8")
-    data = json.dumps(_data(head), separators=(",", ":"))
+    data = json.dumps(_data(head), separators=(",", ":")).replace("<", "\\u003c")  # names end no script
     # "$" is JavaScript's too: only the three names are replaced
     page = _Names(template).safe_substitute(title=html.escape(title), subtitle=html.escape(subtitle))
     return page.replace("$data", data)
@@ -51,6 +53,9 @@ def _data(head: RiggedHead) -> dict[str, Any]:
         triangles.append(eye.triangles + count)
         count += len(eye.vertices)
     points = np.concatenate(vertices)
+    if len(points) > _MOST:
+        raise InputError(f"{len(points):,} vertices are too many for a page ({_MOST:,}); save a .glb instead")
+    step = max(_STEP, float(np.abs(head.moves).max(initial=0.0)) / 32767)
     _, first, same = np.unique(np.round(points, 4), axis=0, return_index=True, return_inverse=True)
     owner, rows = np.nonzero(np.abs(head.moves).max(axis=2) > 0.01)
     low, high = head.body.vertices.min(axis=0), head.body.vertices.max(axis=0)
@@ -63,8 +68,8 @@ def _data(head: RiggedHead) -> dict[str, Any]:
         "weights": [round(float(w), 4) for w in head.weights],
         "counts": np.bincount(owner, minlength=len(head.names)).tolist(),
         "moveRows": _base64(rows, "<u2"),
-        "moves": _base64(np.round(head.moves[owner, rows] / _STEP), "<i2"),
-        "step": _STEP,
+        "moves": _base64(np.round(head.moves[owner, rows] / step), "<i2"),
+        "step": step,
         "eyes": eyes,
         "gaze": [_look(eye.rotation) for eye in head.eyes],
         "centre": [0.0, float(low[1] * 0.45 + high[1] * 0.55), float((low[2] + high[2]) / 2)],
