@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import Faces, load, wild40
 from benchmarks.measuring import arguments, report
-from mien.embedding.common import mean_embedding
+from mien.embedding.mean_face import mean_embedding
 from mien.evaluation.metrics.unlinkability import d_sys
 from mien.evaluation.metrics.verification import eer, threshold_at_fmr
 from mien.gallery.templates import own_parts, similarities
@@ -77,7 +77,9 @@ class Mode:
 def measure(faces: Faces, embedder: str) -> dict[str, Any]:
     mean = mean_embedding(embedder)
     if mean is None:
-        raise SystemExit(f"nothing is known of what faces share for {embedder}: run benchmarks.make_common")
+        raise SystemExit(
+            f"nothing is known of what faces share for {embedder}: run benchmarks.make_mean_embedding"
+        )
     rows, columns = np.triu_indices(len(faces.people), 1)
     same = faces.people[rows] == faces.people[columns]
     plain = (faces.vectors @ faces.vectors.T)[rows, columns]

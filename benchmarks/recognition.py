@@ -25,7 +25,7 @@ from benchmarks.faces import Faces, celeba10k, joined, load, one_each, wild40
 from benchmarks.grouping import clustering, some_people, unseen
 from benchmarks.measuring import arguments, report
 from mien.embedding.calibration import Calibration, shipped_calibration
-from mien.embedding.common import common_direction
+from mien.embedding.mean_face import common_direction
 from mien.gallery.templates import LOW, advise, pool
 from mien.pipeline.analyze import Analyzer
 from mien.pipeline.cluster import strangers as strangers_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.embedding.common import common_direction
+from mien.embedding.mean_face import common_direction
 from mien.gallery.templates import advise, bits_clarity, own_parts, pool, pool_bits, similarities
 from mien.privacy.protect import BioHash
 

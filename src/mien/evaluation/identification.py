@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError, MienError
 from mien.core.types import Embedding
 from mien.embedding.calibration import Calibration
-from mien.embedding.common import common_direction
+from mien.embedding.mean_face import common_direction
 from mien.embedding.quality import quality_of
 from mien.evaluation.failures import FailedPicture, failed_pictures
 from mien.evaluation.metrics.identification import (

@@ -47,7 +47,7 @@ class People:
     records: an open store, made a gallery by `found` if it is new.    sealer: opened with the gallery's key.
     load_protector: `mien.privacy.protect.load_protector`.    folder: for index snapshots, or None.
     actor: who acts, for the audit log.    clock: seconds since 1970.
-    common: the mean of faces' embeddings, by network (`mien.embedding.common.mean_embedding`).
+    common: the mean of faces' embeddings, by network (`mien.embedding.mean_face.mean_embedding`).
     """
 
     def __init__(

@@ -27,7 +27,7 @@ def pool(vectors: Vectors, qualities: Vectors, common: Vectors | None = None) ->
     """The vector whose inner products say how alike a face is with the person of these photos.
 
     vectors: (N, D) unit length.    qualities: (N,) 0..1.
-    common: (D,) unit length, what all faces share (`mien.embedding.common`); None where it is not known.
+    common: (D,) unit length, what all faces share (`mien.embedding.mean_face`); None where it is not known.
     returns: (D,) float32, of at most unit length.
 
     A quality-weighted mean is shorter than its photos, by what they disagree in. Scaled up to unit length it

@@ -13,7 +13,7 @@ from mien.core.people import Consent, Sample
 from mien.core.report import FaceReport
 from mien.detection.select import select
 from mien.embedding.calibration import Calibration
-from mien.embedding.common import common_direction
+from mien.embedding.mean_face import common_direction
 from mien.embedding.quality import quality_of
 from mien.gallery.people import People
 from mien.gallery.templates import pool

@@ -10,7 +10,7 @@ import platformdirs
 
 from mien.core.errors import InputError, StoreError
 from mien.embedding.calibration import Calibration, parse_calibration
-from mien.embedding.common import mean_embedding
+from mien.embedding.mean_face import mean_embedding
 from mien.gallery.founding import found, gallery_id
 from mien.gallery.milvus_uri import without_secrets
 from mien.gallery.people import People

@@ -13,7 +13,7 @@ from mien.core.answers import Identification, PhotoIdentification
 from mien.core.people import Consent
 from mien.core.types import Image
 from mien.embedding.calibration import shipped_calibration
-from mien.embedding.common import mean_embedding
+from mien.embedding.mean_face import mean_embedding
 from mien.gallery.founding import found
 from mien.gallery.people import People
 from mien.overlay.annotate import COLOURS, Marked, annotate

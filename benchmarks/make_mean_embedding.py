@@ -1,7 +1,7 @@
-"""Measure what all faces have in common, for the pooling of templates (`mien.embedding.common`).
+"""Measure what all faces have in common, for the pooling of templates (`mien.embedding.mean_face`).
 
-    python -m benchmarks.make_common --embedder sface --every 2
-    python -m benchmarks.make_common --embedder dlib_resnet --every 2
+    python -m benchmarks.make_mean_embedding --embedder sface --every 2
+    python -m benchmarks.make_mean_embedding --embedder dlib_resnet --every 2
 
 The mean embedding of FairFace's adults (CC BY 4.0, Kärkkäinen & Joo), each race counting the same.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks import calibration_data as data
 from benchmarks.make_calibration import embedded, options
 
-SHIPPED = Path("src/mien/zoo/cards/common")
+SHIPPED = Path("src/mien/zoo/cards/mean")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     facts = {
         "network": given.embedder,
         "made_on": f"{len(rows):,} adults of FairFace (CC BY 4.0, Kärkkäinen & Joo), each race once",
-        "command": f"python -m benchmarks.make_common --embedder {given.embedder} --every {given.every}",
+        "command": f"python -m benchmarks.make_mean_embedding --embedder {given.embedder} --every {given.every}",
         "mean": [round(value, 5) for value in mean.tolist()],
     }
     given.out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 A network's answers are not spread evenly around the origin: strangers' cosines are 0.5 on average for dlib's
 ResNet fused with SFace, 0.05 for SFace alone. That part says nothing of who a face is, and means of several
 photos must not make more of it (`mien.gallery.templates.pool`). The vectors are measured, one JSON file a
-network beside the model cards (``python -m benchmarks.make_common``).
+network beside the model cards (``python -m benchmarks.make_mean_embedding``).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def mean_embedding(embedder: str) -> NDArray[np.float64] | None:
 
 
 def _mean(network: str) -> NDArray[np.float64] | None:
-    file = resources.files("mien.zoo") / "cards" / "common" / f"{network}.json"
+    file = resources.files("mien.zoo") / "cards" / "mean" / f"{network}.json"
     if not file.is_file():
         return None
     return np.array(json.loads(file.read_text(encoding="utf-8"))["mean"], dtype=np.float64)
