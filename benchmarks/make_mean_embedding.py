@@ -29,7 +29,8 @@ def main() -> None:
     facts = {
         "network": given.embedder,
         "made_on": f"{len(rows):,} adults of FairFace (CC BY 4.0, Kärkkäinen & Joo), each race once",
-        "command": f"python -m benchmarks.make_mean_embedding --embedder {given.embedder} --every {given.every}",
+        "command": "python -m benchmarks.make_mean_embedding "
+        f"--embedder {given.embedder} --every {given.every}",
         "mean": [round(value, 5) for value in mean.tolist()],
     }
     given.out.mkdir(parents=True, exist_ok=True)
