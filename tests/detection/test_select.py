@@ -7,7 +7,7 @@ import pytest
 
 from mien.core.errors import AmbiguousFace, InputError, NoFaceFound
 from mien.core.types import Box, Detection
-from mien.detection.doubt import is_doubtful
+from mien.detection.doubt import is_doubtful, least_presence
 from mien.detection.select import select
 
 
@@ -50,3 +50,8 @@ def test_only_a_large_unsure_face_beside_a_sure_one_is_doubted() -> None:
     sure, unsure, small = face(0, 0, 90, 0.95), face(0, 0, 90, 0.7), face(0, 0, 20, 0.7)
     assert [is_doubtful(one, [sure, unsure, small]) for one in (sure, unsure, small)] == [False, True, False]
     assert not is_doubtful(unsure, [unsure])
+
+
+def test_the_mesh_must_see_more_of_a_face_that_the_detector_hardly_saw() -> None:
+    behind_a_camera, bare_belly = (face(0, 0, 60, 0.82), 0.0141), (face(0, 0, 164, 0.61), 0.0528)
+    assert [seen >= least_presence(one) for one, seen in (behind_a_camera, bare_belly)] == [True, False]

@@ -16,7 +16,7 @@ from mien.core.errors import InputError
 from mien.core.protocols import Detector
 from mien.core.report import FINDINGS, FaceReport, PhotoReport
 from mien.core.types import Box, Detection, Image, Landmarks, LocatedFace
-from mien.detection.doubt import MIN_PRESENCE, is_doubtful
+from mien.detection.doubt import is_doubtful, least_presence
 from mien.imaging.decode import Decoded
 from mien.imaging.sources import STANDARD_INPUT, iter_pictures, open_picture, read_once, read_source
 from mien.landmarks.mesh468 import FaceMesh
@@ -122,7 +122,7 @@ class Analyzer:
         return [face for face in found if not is_doubtful(face, found) or self._is_face(picture.image, face)]
 
     def _is_face(self, image: Image, face: Detection) -> bool:
-        return self.landmarker.locate(LocatedFace(image, face)).presence >= MIN_PRESENCE
+        return self.landmarker.locate(LocatedFace(image, face)).presence >= least_presence(face)
 
     def report(self, picture: Decoded, asked: frozenset[str]) -> tuple[FaceReport, ...]:
         return self.describe(picture, self.find(picture), asked)
