@@ -98,13 +98,16 @@ class GalleryMachine(RuleBasedStateMachine):
             return
         assert keep is not None
         assert other is not None
+        if (keep in self.withdrawn) != (other in self.withdrawn):
+            with pytest.raises(StoreError, match="withdrew"):
+                merge(self.people, a, b)
+            return
         if self.photos[keep] & self.photos[other] or any(other in pair for pair in self.apart):
             return  # partly shared photos and inherited "not the same" have tests of their own
         self.snapshot(keep, other)
         merge(self.people, a, b)
         self.photos[keep] |= self.photos.pop(other)
         del self.names[other]
-        self.withdrawn.discard(other)
 
     @rule(name=NAMES)
     def split(self, name: str) -> None:
@@ -115,6 +118,8 @@ class GalleryMachine(RuleBasedStateMachine):
         self.snapshot(id)
         new = split(self.people, id, [faces[0].id]).id
         self.names[new] = None
+        if id in self.withdrawn:
+            self.withdrawn.add(new)
         seed = next(s for s in self.photos[id] if s not in {*self.seeds_of(id)})
         self.photos[id].discard(seed)
         self.photos[new] = {seed}
