@@ -23,9 +23,8 @@ ABOVE, BELOW = (40, 39, 37, 0, 267, 269, 270), (91, 181, 84, 17, 314, 405, 321)
 """Outer edges of the lips, opposite to the inner pairs without the first and the last."""
 CLOSED, PARTED = 0.0106, 0.065
 """Gap of the middle pair as a share of the eyes' distance: on the mean head, and beyond doubt."""
-TEETH = (
-    0.08  # green over red, by how much teeth lie above lips; 0.10 to 0.35 where they show, else below 0.07
-)
+TEETH = 0.08
+"""By how much teeth lie above lips in green over red; 0.10 to 0.35 where they show, else below 0.07."""
 BRIGHT, DARK = 0.8, 0.4  # brightness of teeth and of an open mouth, as shares of the lips'
 
 

@@ -31,9 +31,8 @@ def belonging(
     gap = colour_features(colours) - colour_features(around)
     spread = SPREAD + hairy[..., None] * (HAIR - SPREAD)
     off = ((gap / spread) ** 2).sum(axis=2)
-    limit = (
-        SURE + (COLLAR - SURE) * strict + FACING * (1 - strict) * (weights**2 + 2 * hairy)
-    )  # hair and caps have many colours
+    # hair and caps have many colours
+    limit = SURE + (COLLAR - SURE) * strict + FACING * (1 - strict) * (weights**2 + 2 * hairy)
     foreign = np.asarray(np.clip(off / limit - 1, 0, 1) * (weights > 0), np.float32)
     # what mixes with a leak is no better than the leak
     return np.asarray(1 - np.clip(2.5 * blur(foreign, 1), 0, 1), np.float32)
